@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make` builds the one binary; `make demo` and `make check` fetch what they
+# need by themselves. Everything made lies in build/, everything fetched in
+# .cache/ (MMA_CACHE).
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SBINDIR  = $(DESTDIR)$(PREFIX)/sbin
+
+CC      ?= gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+STRIP   ?= llvm-strip
+
+# V=1 shows the commands.
+Q    := $(if $(filter 1,$(V)),,@)
+say   = @echo "  $(1)	$@"
+
+BUILD  := build
+BIN    := $(BUILD)/mptcp-mail-attach
+VERSION := $(shell cat VERSION)
+
+# Linked statically: Debian 12's shared libbpf is too old for TCX.
+LIBBPF ?= -l:libbpf.a -lelf -lz
+LIBS    = $(LIBBPF) -lmnl -ljansson
+
+WARNINGS = -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wstrict-prototypes \
+	   -Wmissing-prototypes
+HARDEN   = -fstack-protector-strong -fstack-clash-protection \
+	   -D_FORTIFY_SOURCE=3 -fPIE
+CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
+# The user's flags come last, so that they win.
+CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN)
+LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
+BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
+SRC     := $(sort $(wildcard loader/*.c))
+OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
+MADE    := $(BUILD)/mma.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
+
+.PHONY: all
+all: $(BIN)
+
+$(BIN): $(OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/loader/%.o: loader/%.c $(MADE) | $(BUILD)/loader
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CPPFLAGS) $(CFLAGS_OURS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | $(BUILD)/bpf $(BUILD)/tools-ok
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(Q)$(STRIP) -g $@
+
+$(BUILD)/mma.bpf.o: $(BPF_OBJ)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/mma.skel.h: $(BUILD)/mma.bpf.o
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name mma > $@.tmp && mv $@.tmp $@
+
+# Which BPF object this is: what decides whether programs need replacing.
+$(BUILD)/build_id.h: $(BUILD)/mma.bpf.o
+	$(Q)printf '#define MMA_BUILD_ID "%.16s"\n' "$$(sha256sum < $<)" > $@
+
+$(BUILD)/version.h: VERSION | $(BUILD)/loader
+	$(Q)printf '#define MMA_VERSION "%s"\n' "$(VERSION)" > $@
+
+$(BUILD)/loader $(BUILD)/bpf $(BUILD)/tests:
+	$(Q)mkdir -p $@
+
+# One clear line instead of a page of compiler errors.
+$(BUILD)/tools-ok: Makefile | $(BUILD)/bpf
+	@command -v $(CLANG) >/dev/null && command -v $(BPFTOOL) >/dev/null && \
+	command -v pkg-config >/dev/null && pkg-config --exists 'libbpf >= 1.3' libmnl jansson || \
+	{ echo "make: clang, bpftool, pkg-config, libbpf >= 1.3, libmnl and jansson are needed; on Debian 12 and 13: make deps" >&2; exit 1; }
+	@touch $@
+
+.PHONY: deps
+deps:
+	scripts/deps build
+
+.PHONY: install uninstall
+install: $(BIN)
+	install -d $(SBINDIR)
+	install -m 0755 $(BIN) $(SBINDIR)/mptcp-mail-attach
+
+uninstall:
+	rm -f $(SBINDIR)/mptcp-mail-attach
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJ:.o=.d)

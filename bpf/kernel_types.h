@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few kernel types that the programs read, as CO-RE needs them: only the
+ * fields that are used, relocated by libbpf against the running kernel's BTF.
+ * Nothing here comes from the build machine's kernel.
+ */
+#ifndef MMA_KERNEL_TYPES_H
+#define MMA_KERNEL_TYPES_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#define __core __attribute__((preserve_access_index))
+
+struct kernfs_node {
+	__u64 id;
+} __core;
+
+struct cgroup_root {
+	int hierarchy_id;
+} __core;
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	int level;
+	struct cgroup *ancestors[0]; /* by level, itself last */
+} __core;
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+} __core;
+
+struct sock {
+	struct sock_cgroup_data sk_cgrp_data;
+} __core;
+
+struct inet_sock {
+	struct sock sk;
+} __core;
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+} __core;
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+} __core;
+
+struct sk_buff {
+	unsigned char *head, *data;
+	__u16 network_header; /* from head */
+} __core;
+
+struct net_generic {
+	union {
+		struct {
+			unsigned int len;
+		} s;
+		struct {
+			void *ptr[0];
+		};
+	};
+} __core;
+
+struct net {
+	__u64 net_cookie;
+	struct net_generic *gen;
+} __core;
+
+struct nsproxy {
+	struct net *net_ns;
+} __core;
+
+struct task_struct {
+	struct nsproxy *nsproxy;
+} __core;
+
+struct ctl_table {
+	void *data;
+} __core;
+
+struct ctl_table_header {
+	struct ctl_table *ctl_table;
+} __core;
+
+struct mptcp_pernet {
+	struct ctl_table_header *ctl_table_hdr;
+	__u8 mptcp_enabled;
+} __core;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one piece that rewrites packets: a walk over the options of a TCP
+ * header. Plain C, the same for the programs and for the host's tests.
+ */
+#ifndef MMA_TCP_OPTIONS_H
+#define MMA_TCP_OPTIONS_H
+
+#define TCP_OPTIONS_MAX 40 /* a header has at most 60 bytes, 20 are fixed */
+
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_OPTION_MPTCP 30 /* RFC 8684, section 3 */
+#define MPTCP_MP_CAPABLE 0 /* subtype: high half of the third byte */
+
+struct option_walk {
+	unsigned char bytes[TCP_OPTIONS_MAX]; /* the options, in and out */
+	unsigned int size; /* bytes in use, at most TCP_OPTIONS_MAX */
+	unsigned int left; /* bytes left of the option at hand */
+	unsigned int wipe; /* whether that is MP_CAPABLE */
+	unsigned int found; /* whether there was one */
+};
+
+enum { WALK_ON = 0, WALK_DONE = 1 };
+
+/*
+ * One step for each byte, 0 to TCP_OPTIONS_MAX - 1, until WALK_DONE: MP_CAPABLE
+ * becomes NOPs and nothing else is touched; MP_JOIN (subtype 1) and the others
+ * stay. Ends where the kernel's own parser does (tcp_parse_options): at the end
+ * mark, at a length below 2 and at an option that runs past the end. By bytes
+ * and not by options, so that the verifier need follow but one step.
+ */
+static inline int option_walk_step(struct option_walk *walk, unsigned int at)
+{
+	unsigned int size;
+
+	if (at >= walk->size || at >= TCP_OPTIONS_MAX)
+		return WALK_DONE;
+	if (!walk->left) {
+		if (walk->bytes[at] == TCP_OPTION_END)
+			return WALK_DONE;
+		if (walk->bytes[at] == TCP_OPTION_NOP)
+			return WALK_ON;
+		if (at + 1 >= walk->size || at + 1 >= TCP_OPTIONS_MAX)
+			return WALK_DONE;
+		size = walk->bytes[at + 1];
+		if (size < 2 || at + size > walk->size)
+			return WALK_DONE;
+		walk->left = size;
+		walk->wipe = walk->bytes[at] == TCP_OPTION_MPTCP && size > 2 &&
+			     at + 2 < TCP_OPTIONS_MAX &&
+			     walk->bytes[at + 2] >> 4 == MPTCP_MP_CAPABLE;
+		walk->found |= walk->wipe;
+	}
+	if (walk->wipe)
+		walk->bytes[at] = TCP_OPTION_NOP;
+	walk->left--;
+	return WALK_ON;
+}
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * upgrade: decides, for each socket(2) on the host, whether TCP becomes MPTCP:
+ * a TCP stream socket of a task in an attached cgroup or below it, in a covered
+ * network namespace whose MPTCP is on.
+ *
+ * Hook: fmod_ret on update_socket_protocol(), called by __sys_socket() alone.
+ * Fails to plain TCP: 0 means "no opinion", so that the kernel's own answer and
+ * every other program on the hook stand (a non-zero one would silence them,
+ * "return protocol" included).
+ */
+#include "maps.h"
+#include "mptcp_pernet.h"
+#include <bpf/bpf_tracing.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define SOCK_TYPE_MASK 0xf /* the rest is SOCK_CLOEXEC and SOCK_NONBLOCK */
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+
+char LICENSE[] SEC("license") = "GPL";
+
+/*
+ * The nearest attached ancestor of the current task's cgroup: one helper call
+ * and one look-up for each level in use, however deep the task's own cgroup.
+ * Levels count from the root (0), which cannot be attached.
+ */
+static __always_inline struct mma_service_ref *attached_service(__u64 levels)
+{
+	struct mma_service_ref *nearest = NULL, *service;
+	__u64 id;
+
+	for (int level = 0; level <= MMA_MAX_LEVEL && levels; level++) {
+		bool in_use = levels & 1;
+
+		levels >>= 1;
+		if (!in_use)
+			continue;
+		id = bpf_get_current_ancestor_cgroup_id(level);
+		if (!id) /* the task's cgroup is not as deep */
+			break;
+		service = bpf_map_lookup_elem(&cgroups, &id);
+		if (service)
+			nearest = service;
+	}
+	return nearest;
+}
+
+/*
+ * Why a socket of an attached service stays TCP, or MMA_UPGRADED. With MPTCP
+ * off, socket(IPPROTO_MPTCP) would fail with ENOPROTOOPT and stop the server,
+ * hence the look at the flag that the sysctl net.mptcp.enabled sets.
+ */
+static __always_inline enum mma_counter verdict(const struct mma_meta *m, int family)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct net *net = task->nsproxy->net_ns;
+	__u64 cookie = net->net_cookie;
+	struct mptcp_pernet *pernet;
+	__u8 enabled = 0;
+
+	if (!(family == AF_INET ? m->mptcp_ipv4 : m->mptcp_ipv6))
+		return MMA_KEPT_NO_FAMILY;
+	if (!bpf_map_lookup_elem(&netns, &cookie))
+		return MMA_KEPT_UNCOVERED;
+	pernet = pernet_at(net->gen, m->mptcp_pernet_id);
+	if (!pernet || BPF_CORE_READ_INTO(&enabled, pernet, mptcp_enabled))
+		return MMA_KEPT_UNKNOWN;
+	return enabled ? MMA_UPGRADED : MMA_KEPT_MPTCP_OFF;
+}
+
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(upgrade, int family, int type, int protocol)
+{
+	struct mma_service_ref *service;
+	enum mma_counter why;
+	struct mma_meta *m;
+	__u32 zero = 0;
+
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if ((type & SOCK_TYPE_MASK) != SOCK_STREAM)
+		return 0;
+	if (protocol && protocol != IPPROTO_TCP)
+		return 0;
+	m = bpf_map_lookup_elem(&meta, &zero);
+	if (!m)
+		return 0;
+	service = attached_service(m->levels);
+	if (!service)
+		return 0;
+	why = verdict(m, family);
+	count(service->slot, why);
+	return why == MMA_UPGRADED ? IPPROTO_MPTCP : 0;
+}

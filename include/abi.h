@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ABI between the BPF programs, the loader and whoever reads the pinned
+ * maps with bpftool. Everything is in host byte order. A change that an older
+ * program would misread needs a new MMA_ABI.
+ */
+#ifndef MMA_ABI_H
+#define MMA_ABI_H
+
+#ifdef __bpf__
+#include "kernel_types.h"
+#else
+#include <linux/types.h>
+#include <assert.h>
+#endif
+
+#define MMA_ABI 1
+
+/* Attached paths at most, and with that slots in `stats`. */
+#define MMA_MAX_SERVICES 4096
+/* Cgroup ids in `cgroups`: one for each path, and room for replacement. */
+#define MMA_MAX_CGROUPS 8192
+/* Network namespaces in `netns`. */
+#define MMA_MAX_NETNS 4096
+/* Every port, and key 0 for "all ports". */
+#define MMA_MAX_PORTS 65536
+/* Ids of removed cgroups whose sockets may live on (LRU). */
+#define MMA_MAX_DEPARTED 8192
+/* A path from the hierarchy's root with its NUL. A BPF hash takes keys of at
+ * most 512 bytes (MAX_BPF_STACK). */
+#define MMA_PATH_SIZE 512
+/* The levels below the root that can be attached: bits of meta.levels. */
+#define MMA_MAX_LEVEL 63
+
+/* Value of `ports`: the roles in which a port may speak MPTCP. Key: __u16. */
+enum mma_role {
+	MMA_ROLE_NONE = 0, /* denied; a later --port does not raise it */
+	MMA_ROLE_LISTEN = 1, /* local port of the listening side */
+	MMA_ROLE_CONNECT = 2, /* remote port of the connecting side */
+	MMA_ROLE_BOTH = 3,
+};
+
+/* Key of `ports` that stands for every port without an entry of its own. */
+#define MMA_PORT_ALL 0
+
+#define MMA_NO_SLOT 0xffffffffU
+
+/* Value of `cgroups` and `departed`. Key: __u64 cgroup id (kernfs id). */
+struct mma_service_ref {
+	__u32 slot; /* index into `stats`; MMA_NO_SLOT: of a detached path */
+	__u32 reserved;
+};
+
+/*
+ * Key of `paths`: the path from the hierarchy's root, zero-padded, such as
+ * "/system.slice/postfix.service". A cgroup attached by id alone (inside a
+ * cgroup namespace) has the key "id:<decimal id>", which no path equals.
+ */
+struct mma_path_key {
+	char path[MMA_PATH_SIZE];
+};
+
+enum mma_path_flags {
+	MMA_PATH_BY_ID = 1, /* not followed: goes with its cgroup */
+};
+
+/* Value of `paths`. */
+struct mma_path {
+	__u32 slot; /* index into `stats`, the same as long as it is attached */
+	__u32 flags; /* enum mma_path_flags */
+};
+
+/* Indices into struct mma_stats.counters. Only ever appended to. */
+enum mma_counter {
+	MMA_UPGRADED, /* sockets made MPTCP */
+	MMA_KEPT_MPTCP_OFF, /* kept TCP: net.mptcp.enabled=0 in the namespace */
+	MMA_KEPT_UNCOVERED, /* kept TCP: namespace not in `netns` */
+	MMA_KEPT_NO_FAMILY, /* kept TCP: kernel has no MPTCP for this family */
+	MMA_KEPT_UNKNOWN, /* kept TCP: MPTCP's state could not be read */
+	MMA_STRIPPED_SYN, /* MP_CAPABLE taken out of a SYN */
+	MMA_STRIPPED_SYNACK, /* MP_CAPABLE taken out of a SYN-ACK */
+	MMA_RESTARTS, /* times the path's cgroup was created while attached */
+	MMA_N_COUNTERS,
+};
+
+#define MMA_STATS_ROOM 16
+
+/* Value of `stats`: the counters of one slot, each a total since attach. */
+struct mma_stats {
+	__u64 counters[MMA_STATS_ROOM];
+};
+
+/* Value of `netns`. Key: __u64 network namespace cookie. */
+struct mma_netns {
+	__u64 since; /* CLOCK_BOOTTIME of the first coverage, nanoseconds */
+};
+
+#define MMA_BUILD_ID_SIZE 24
+
+/* The one value of `meta`. */
+struct mma_meta {
+	__u32 abi; /* MMA_ABI of the programs that are attached */
+	__u16 mptcp_pernet_id; /* index of MPTCP in net->gen->ptr, 0: unknown */
+	__u8 mptcp_ipv4; /* the kernel makes MPTCP sockets of this family */
+	__u8 mptcp_ipv6;
+	__u64 levels; /* bit n: a cgroup n levels below the root is attached; may
+		       * be too wide for a moment, never too narrow */
+	__u64 strip_levels; /* the same for strip, kept as long as a socket of a
+			     * departed cgroup may live */
+	char build_id[MMA_BUILD_ID_SIZE]; /* of the BPF object, NUL-terminated */
+};
+
+#ifndef __bpf__
+static_assert(sizeof(struct mma_path_key) == 512, "key of paths");
+static_assert(sizeof(struct mma_path) == 8, "value of paths");
+static_assert(sizeof(struct mma_service_ref) == 8, "value of cgroups");
+static_assert(sizeof(struct mma_stats) == 128, "value of stats");
+static_assert(sizeof(struct mma_meta) == 48, "value of meta");
+static_assert((int)MMA_N_COUNTERS <= MMA_STATS_ROOM, "room for counters");
+#endif
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names below the BPF file system: the one place for them. They are a contract
+ * (bpftool users rely on them). No name has a dot: bpffs refuses it.
+ */
+#ifndef MMA_PIN_NAMES_H
+#define MMA_PIN_NAMES_H
+
+#define MMA_BPFFS "/sys/fs/bpf"
+#define MMA_PIN_DIR MMA_BPFFS "/mptcp-mail"
+
+#define MMA_PIN_PORTS "ports"
+#define MMA_PIN_CGROUPS "cgroups"
+#define MMA_PIN_DEPARTED "departed"
+#define MMA_PIN_PATHS "paths"
+#define MMA_PIN_NETNS "netns"
+#define MMA_PIN_STATS "stats"
+#define MMA_PIN_META "meta"
+
+#define MMA_PIN_LINKS "links"
+#define MMA_PIN_PROGS "progs"
+
+#define MMA_PIN_UPGRADE "upgrade"
+#define MMA_PIN_MKDIR "follow_mkdir"
+#define MMA_PIN_RMDIR "follow_rmdir"
+#define MMA_PIN_STRIP "strip"
+
+/* A pin that replaces another is made under its name plus this, then renamed. */
+#define MMA_PIN_NEW "-new"
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bpffs.h"
+#include "pin_names.h"
+#include "report.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define HOST_REMEDY \
+	"run in the host's mount namespace: nsenter -t 1 -m, nsenter --net=… instead of ip netns exec, or the prefix + in ExecStartPre="
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+static bool in_host_mounts(void)
+{
+	struct stat own, host;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &host) &&
+	       own.st_ino == host.st_ino;
+}
+
+/* Another mount namespace may well see the same instance (systemd's sandboxes
+ * do): what counts is the device. */
+static bool is_hosts_instance(void)
+{
+	struct stat own, host;
+
+	return in_host_mounts() ||
+	       (!stat(MMA_BPFFS, &own) && !stat("/proc/1/root" MMA_BPFFS, &host) &&
+		own.st_dev == host.st_dev);
+}
+
+int bpffs_look(void)
+{
+	if (!is_bpffs(MMA_BPFFS)) {
+		if (!in_host_mounts())
+			return fault(ENOENT, MMA_BPFFS
+				     ": no BPF file system in this mount namespace; " HOST_REMEDY);
+		return -ENOENT;
+	}
+	if (!is_hosts_instance())
+		return fault(
+			EXDEV, MMA_BPFFS
+			": a private BPF file system that the host does not see; " HOST_REMEDY);
+	return 0;
+}
+
+int bpffs_need(void)
+{
+	int err = bpffs_look();
+
+	if (err != -ENOENT || !in_host_mounts())
+		return err;
+	if (mount("bpf", MMA_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		return fault(
+			errno,
+			MMA_BPFFS
+			": the BPF file system cannot be mounted (%s); mount it: mount -t bpf bpf " MMA_BPFFS,
+			strerror(errno));
+	detail(MMA_BPFFS ": mounted");
+	return 0;
+}

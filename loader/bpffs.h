@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The BPF file system, and whether it is the host's. */
+#ifndef MMA_BPFFS_H
+#define MMA_BPFFS_H
+
+/*
+ * Makes sure that MMA_BPFFS is the host's BPF file system, mounting it where
+ * the host has none. A private instance would hold a second attachment that
+ * nobody else sees, hence a fault with the remedy.
+ */
+int bpffs_need(void);
+
+/* The same, without mounting: 0, -ENOENT where there is none, or a fault. */
+int bpffs_look(void);
+
+#endif

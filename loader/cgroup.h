@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Cgroups of the v2 hierarchy: the PATH of the command line, keys and ids. */
+#ifndef MMA_CGROUP_H
+#define MMA_CGROUP_H
+
+#include "abi.h"
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cgroup {
+	/* Key of `paths`, zero-padded: the path from the hierarchy's root, or
+	 * "id:N" where that cannot be known (cgroup namespace). */
+	struct mma_path_key key;
+	char dir[PATH_MAX]; /* the same in the file system */
+	bool by_id;
+};
+
+/*
+ * Reads PATH or "self" of the command line. The cgroup need not exist yet,
+ * unless it can be attached by id alone. Returns 0 or a fault (usage where the
+ * contract refuses the path).
+ */
+int cgroup_resolve(const char *arg, struct cgroup *ret);
+
+/* The cgroup that a key of `paths` names. Returns 0, or -ENOENT where an id is
+ * gone. */
+int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret);
+
+/* The id of the cgroup now: 0, -ENOENT where there is none, -errno. */
+int cgroup_id(const char *dir, uint64_t *ret_id);
+
+/* Level below the root: 1 for "/system.slice". By id: unknown, all levels. */
+uint64_t cgroup_level_bit(const struct mma_path_key *key);
+
+/* Whether `inner` is `outer` or lies below it. */
+bool cgroup_covers(const struct mma_path_key *outer, const struct mma_path_key *inner);
+
+/* Path from the root of the cgroup that has this id, in ret_path, or -ESTALE
+ * where it is gone. */
+int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size);
+
+#endif

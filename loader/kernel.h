@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What this kernel can and can't. */
+#ifndef MMA_KERNEL_H
+#define MMA_KERNEL_H
+
+#include <stdbool.h>
+
+/* The address families of which the kernel makes MPTCP sockets, found by
+ * making one, in a fresh namespace where MPTCP is switched off in ours. */
+void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
+
+/* Turns the failure to load or attach the upgrade program into a fault that
+ * names what is missing. Returns -err. */
+int kernel_explain(int err, const char *operation);
+
+#endif

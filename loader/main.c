@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Chooses the mode and reports. */
+#include "cli.h"
+#include "modes.h"
+#include "report.h"
+#include "version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A caller may have closed fds 0 to 2: what is opened next must not become
+ * standard output. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run(const struct request *request)
+{
+	switch (request->mode) {
+	case MODE_ATTACH:
+		return attach_run(request);
+	case MODE_DETACH:
+		return detach_run(request);
+	case MODE_ALLOW:
+	case MODE_DENY:
+		return edit_run(request);
+	case MODE_REFRESH:
+		return refresh_run(request);
+	case MODE_STATUS:
+		return status_run(request);
+	case MODE_VERSION:
+		printf("mptcp-mail-attach %s\n", MMA_VERSION);
+		return 0;
+	case MODE_HELP:
+	case MODE_NONE:
+		break;
+	}
+	cli_print_help();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct request request;
+	int err;
+
+	open_standard_fds();
+	umask(077); /* pins and lock are root's */
+	err = cli_parse(argc, argv, &request);
+	report_set_verbosity(request.verbosity);
+	if (!err)
+		err = run(&request);
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		err = fault(errno, "standard output: cannot be written (%s)", strerror(errno));
+	return err ? (int)report_fault(err) : MMA_EXIT_DONE;
+}

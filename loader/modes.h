@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One function for each mode: 0, or a fault. Each mode has its file. */
+#ifndef MMA_MODES_H
+#define MMA_MODES_H
+
+#include "request.h"
+
+int attach_run(const struct request *request);
+int detach_run(const struct request *request);
+int edit_run(const struct request *request); /* --allow and --deny */
+int refresh_run(const struct request *request);
+int status_run(const struct request *request);
+
+#endif

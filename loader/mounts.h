@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which file system a path lies on, by /proc/self/mountinfo: also for a path
+ * that does not exist. */
+#ifndef MMA_MOUNTS_H
+#define MMA_MOUNTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct mount {
+	char point[PATH_MAX]; /* without a trailing slash; "" for "/" */
+	char root[PATH_MAX]; /* which part of the file system is mounted there */
+	char type[32]; /* "cgroup2", "cgroup", … */
+};
+
+/* The mount that `path` (absolute, clean) lies on, the innermost and latest.
+ * 0 or a fault. */
+int mount_of_path(const char *path, struct mount *ret);
+
+/* The first mount of this type: 0, -ENOENT,
+ * or a fault. */
+int mount_of_type(const char *type, struct mount *ret);
+
+#endif

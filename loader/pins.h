@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pins below MMA_PIN_DIR: the state of this project, all of it. Checks
+ * that a pin is what its name says before anything trusts it.
+ */
+#ifndef MMA_PINS_H
+#define MMA_PINS_H
+
+#include "abi.h"
+#include "pin_names.h"
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The pinned maps; each fd is -1 until opened. */
+struct maps {
+	int ports, cgroups, departed, paths, netns, stats, meta;
+};
+
+/* Mounts bpffs where it is missing and may be, makes the directories, and
+ * refuses a bpffs that the host does not see. */
+int pins_prepare(void);
+
+/* Opens the maps of an attachment. 0; -ENOENT where there is none; or a fault:
+ * a foreign object, another ABI. The caller closes them with maps_close(). */
+int maps_open(struct maps *ret);
+void maps_close(struct maps *maps);
+
+/* Number of maps, and name and fd of the i-th. */
+size_t maps_count(void);
+const char *map_name(size_t i);
+int *map_fd(struct maps *maps, size_t i);
+
+/* Full path of a pin: "<dir>/<sub>/<name>"; sub may be NULL. */
+struct pin {
+	char path[PATH_MAX];
+};
+struct pin pin_path(const char *sub, const char *name);
+
+/* Opens a pin of links/ or progs/: an fd, or -errno. */
+int pin_open(const char *sub, const char *name);
+/* Pins fd, over an older pin of this name without a moment without one. */
+int pin_replace(int fd, const char *sub, const char *name);
+/* Unpins; a missing pin is done already. */
+int pin_remove(const char *sub, const char *name);
+
+/* Calls each() for every name in links/ that starts with prefix. Stops at the
+ * first non-zero result and returns it. */
+typedef int pin_fn(const char *name, void *data);
+int pins_each_link(const char *prefix, pin_fn *each, void *data);
+
+/* Removes every pin and the directories, links first. */
+int pins_remove_all(void);
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ports.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SERVICES "/etc/services"
+
+/* High half of an entry: roles that --deny took while the other one stayed. */
+#define DENIED_SHIFT 4
+
+/* services(5) is read here rather than through getservbyname(3), which cannot
+ * tell a missing file from an unknown name. */
+static int port_of_name(const char *name, const char *services, long *ret_port)
+{
+	FILE *file = fopen(services, "re");
+	char line[512];
+
+	if (!file)
+		return fault_usage(
+			"%s: a service name, and %s cannot be read (%s); use the port's number",
+			name, services, strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		char *save = NULL, *word, *rest;
+		bool named = false;
+		long port = 0;
+
+		line[strcspn(line, "#\n")] = '\0';
+		word = strtok_r(line, " \t", &save);
+		if (!word)
+			continue;
+		named = !strcmp(word, name);
+		word = strtok_r(NULL, " \t", &save);
+		if (!word)
+			continue;
+		port = strtol(word, &rest, 10);
+		if (strcmp(rest, "/tcp"))
+			continue;
+		while (!named && (word = strtok_r(NULL, " \t", &save)))
+			named = !strcmp(word, name);
+		if (named && port > 0 && port < MMA_MAX_PORTS) {
+			fclose(file);
+			*ret_port = port;
+			return 0;
+		}
+	}
+	fclose(file);
+	return fault_usage("%s: not a TCP service in %s; use the port's number", name, services);
+}
+
+/* Digits alone: strtol() would take "+25", " 25" and "25x". */
+static bool read_number(const char *text, long *ret_number)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (!digits || digits > 6 || text[digits])
+		return false;
+	*ret_number = strtol(text, NULL, 10);
+	return true;
+}
+
+static int port_of_number(const char *item, long port)
+{
+	if (port < 1 || port >= MMA_MAX_PORTS)
+		return fault_usage(
+			"%s: port %ld is out of range; ports are 1 to 65535, and \"all\" stands for every one",
+			item, port);
+	return 0;
+}
+
+static int read_roles(const char *item, const char *word, uint8_t *ret_roles)
+{
+	if (!strcmp(word, "listen"))
+		*ret_roles = MMA_ROLE_LISTEN;
+	else if (!strcmp(word, "connect"))
+		*ret_roles = MMA_ROLE_CONNECT;
+	else
+		return fault_usage(
+			"%s: unknown role \"%s\"; the roles are listen and connect, and a bare port is both",
+			item, word);
+	return 0;
+}
+
+static int parse_item(const char *item, const char *services, struct port_list *list)
+{
+	uint8_t roles = MMA_ROLE_BOTH;
+	char text[128], *slash, *dash;
+	long first = 0, last = 0;
+	int err;
+
+	if (!item[0])
+		return fault_usage("an empty item in a port list; write it as 25,465,587");
+	if (strlen(item) >= sizeof(text))
+		return fault_usage(
+			"%.20s…: too long for a port; write ports as 25, 4190-4195 or imaps", item);
+	strcpy(text, item);
+	slash = strchr(text, '/');
+	if (slash) {
+		*slash = '\0';
+		err = read_roles(item, slash + 1, &roles);
+		if (err)
+			return err;
+	}
+	if (!strcmp(text, "all")) {
+		list->roles[MMA_PORT_ALL] |= roles;
+		list->any = true;
+		return 0;
+	}
+	dash = strchr(text, '-');
+	if (read_number(text, &first)) {
+		last = first;
+	} else if (dash && (*dash = '\0', read_number(text, &first)) &&
+		   read_number(dash + 1, &last)) {
+		if (first > last)
+			return fault_usage("%s: the range runs backwards; write %ld-%ld", item,
+					   last, first);
+	} else {
+		if (text[0] >= '0' && text[0] <= '9')
+			return fault_usage(
+				"%s: not a port; write a number from 1 to 65535, a range as 4190-4195 or a name as imaps",
+				item);
+		if (dash)
+			*dash = '-';
+		err = port_of_name(text, services, &first);
+		if (err)
+			return err;
+		last = first;
+	}
+	err = port_of_number(item, first);
+	if (!err)
+		err = port_of_number(item, last);
+	if (err)
+		return err;
+	for (long port = first; port <= last; port++)
+		list->roles[port] |= roles;
+	list->any = true;
+	return 0;
+}
+
+int ports_parse(const char *text, const char *services, struct port_list *list)
+{
+	char *copy = strdup(text), *rest = copy, *item;
+	int err = 0;
+
+	if (!copy)
+		return fault(ENOMEM, "port list: out of memory");
+	while (!err && (item = strsep(&rest, ",")))
+		err = parse_item(item, services ? services : SERVICES, list);
+	free(copy);
+	return err;
+}
+
+void ports_default(struct port_list *list)
+{
+	static const uint16_t mail[] = { 25, 465, 587, 110, 995, 143, 993, 4190 };
+
+	for (size_t i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
+		list->roles[mail[i]] |= MMA_ROLE_LISTEN;
+	list->any = true;
+}
+
+static uint8_t base_of(int own, int all)
+{
+	if (own >= 0)
+		return (uint8_t)own & MMA_ROLE_BOTH;
+	return all >= 0 ? (uint8_t)all & MMA_ROLE_BOTH : 0;
+}
+
+static uint8_t denied_of(int own)
+{
+	if (own < 0)
+		return 0;
+	if (own == 0)
+		return MMA_ROLE_BOTH;
+	return ((uint8_t)own >> DENIED_SHIFT) & MMA_ROLE_BOTH;
+}
+
+static uint8_t entry(uint8_t roles, uint8_t denied)
+{
+	denied &= (uint8_t)~roles;
+	return roles ? (uint8_t)(roles | denied << DENIED_SHIFT) : 0;
+}
+
+uint8_t ports_added(int own, int all, uint8_t roles)
+{
+	uint8_t denied = denied_of(own);
+
+	return entry((uint8_t)(base_of(own, all) | (roles & ~denied)), denied);
+}
+
+uint8_t ports_allowed(int own, int all, uint8_t roles)
+{
+	return entry(base_of(own, all) | roles, denied_of(own));
+}
+
+uint8_t ports_denied(int own, int all, uint8_t roles)
+{
+	return entry(base_of(own, all) & (uint8_t)~roles, denied_of(own) | roles);
+}
+
+static int read_entry(int map_fd, uint16_t port)
+{
+	uint8_t value;
+
+	return bpf_map_lookup_elem(map_fd, &port, &value) ? -1 : value;
+}
+
+static void put_back(int map_fd, const struct port_list *list, const struct port_undo *undo,
+		     uint32_t end)
+{
+	for (uint32_t port = 0; port < end; port++) {
+		uint16_t key = (uint16_t)port;
+		uint8_t value = (uint8_t)undo->before[port];
+
+		if (!list->roles[port])
+			continue;
+		if (undo->before[port] < 0)
+			bpf_map_delete_elem(map_fd, &key);
+		else
+			bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
+	}
+}
+
+void ports_undo(int map_fd, const struct port_list *list, const struct port_undo *undo)
+{
+	put_back(map_fd, list, undo, MMA_MAX_PORTS);
+}
+
+int ports_edit(int map_fd, const struct port_list *list, ports_edit_fn *edit,
+	       struct port_undo *undo)
+{
+	static struct port_undo own_undo;
+	int all = read_entry(map_fd, MMA_PORT_ALL);
+
+	if (!undo)
+		undo = &own_undo;
+	for (uint32_t port = 0; port < MMA_MAX_PORTS; port++) {
+		uint16_t key = (uint16_t)port;
+		uint8_t value;
+		int own, err;
+
+		if (!list->roles[port])
+			continue;
+		own = read_entry(map_fd, key);
+		undo->before[port] = (int16_t)own;
+		value = edit(own, port == MMA_PORT_ALL ? -1 : all, list->roles[port]);
+		if (value == own)
+			continue;
+		err = bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
+		if (err) {
+			put_back(map_fd, list, undo, port);
+			return fault(
+				-err,
+				"port %u: cannot be written to the allowlist (%s); nothing was changed",
+				port, strerror(-err));
+		}
+	}
+	return 0;
+}

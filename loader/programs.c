@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "programs.h"
+#include "build_id.h"
+#include "kernel.h"
+#include "mma.skel.h"
+#include "report.h"
+#include "strip_links.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <unistd.h>
+
+static const __u32 zero;
+
+bool programs_are_current(const struct maps *maps)
+{
+	const char *reason;
+	struct mma_meta meta;
+
+	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
+	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
+	       !programs_armed(&reason);
+}
+
+/* Whether the pin of this name is a live link of this type: 0, or -errno. */
+static int check_link(const char *name, enum bpf_link_type type)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_LINKS, name);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = bpf_link_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	if (err)
+		return err;
+	return info.type == type ? 0 : -EINVAL;
+}
+
+int programs_armed(const char **ret_reason)
+{
+	static const struct {
+		const char *link;
+		enum bpf_link_type type;
+		const char *missing;
+	} links[] = {
+		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING, "the upgrade program is not attached" },
+		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT, "new cgroups are not followed" },
+		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT, "removed cgroups are not followed" },
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		int err = check_link(links[i].link, links[i].type);
+
+		if (err) {
+			*ret_reason = links[i].missing;
+			return err;
+		}
+	}
+	*ret_reason = NULL;
+	return 0;
+}
+
+static const struct {
+	const char *pin;
+	size_t offset; /* of the program in the skeleton */
+} programs_pinned[] = {
+	{ MMA_PIN_UPGRADE, offsetof(struct mma, progs.upgrade) },
+	{ MMA_PIN_MKDIR, offsetof(struct mma, progs.follow_mkdir) },
+	{ MMA_PIN_RMDIR, offsetof(struct mma, progs.follow_rmdir) },
+	{ MMA_PIN_STRIP, offsetof(struct mma, progs.strip) },
+};
+
+static int pin_programs(struct mma *programs)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(programs_pinned) / sizeof(programs_pinned[0]); i++) {
+		struct bpf_program **program =
+			(void *)((char *)programs + programs_pinned[i].offset);
+
+		err = pin_replace(bpf_program__fd(*program), MMA_PIN_PROGS, programs_pinned[i].pin);
+	}
+	return err;
+}
+
+/* libbpf reuses a map that is pinned there, and pins one that it makes. */
+static int set_pin_paths(struct mma *programs)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < maps_count(); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(programs->obj, map_name(i));
+
+		err = map ? bpf_map__set_pin_path(map, pin_path(NULL, map_name(i)).path) : -ENOENT;
+	}
+	return err;
+}
+
+static int run_locate(struct mma *programs, __u16 *ret_id)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int err = bpf_prog_test_run_opts(bpf_program__fd(programs->progs.locate), &opts);
+
+	if (err)
+		return fault_kernel(
+			-err,
+			"MPTCP's state in the kernel: the search cannot be run (%s); -vv shows libbpf's log",
+			strerror(-err));
+	if (!opts.retval)
+		return fault_kernel(
+			ENOENT,
+			"MPTCP's state in the kernel: not found, and without it sockets would fail where MPTCP is off; use a kernel with CONFIG_MPTCP=y and CONFIG_SYSCTL=y");
+	*ret_id = (__u16)opts.retval;
+	return 0;
+}
+
+static int write_meta(struct mma *programs, const struct maps *maps)
+{
+	struct mma_meta meta = {};
+	bool ipv4, ipv6;
+	int err = run_locate(programs, &meta.mptcp_pernet_id);
+	__u16 id = meta.mptcp_pernet_id;
+
+	if (err)
+		return err;
+	kernel_mptcp_families(&ipv4, &ipv6);
+	bpf_map_lookup_elem(maps->meta, &zero, &meta); /* the levels stay */
+	meta.abi = MMA_ABI;
+	meta.mptcp_pernet_id = id;
+	meta.mptcp_ipv4 = ipv4;
+	meta.mptcp_ipv6 = ipv6;
+	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
+}
+
+int programs_load(struct mma **ret, struct maps *ret_maps)
+{
+	struct mma *programs = mma__open();
+	int err;
+
+	if (!programs)
+		return fault(errno, "the BPF object cannot be opened (%s)", strerror(errno));
+	err = set_pin_paths(programs);
+	if (!err)
+		err = mma__load(programs);
+	if (err) {
+		err = kernel_explain(-err, "load");
+		goto fail;
+	}
+	err = maps_open(ret_maps);
+	if (!err)
+		err = write_meta(programs, ret_maps);
+	if (!err)
+		err = pin_programs(programs);
+	if (!err)
+		err = strip_update_all();
+	if (err)
+		goto fail_maps;
+	*ret = programs;
+	return 0;
+fail_maps:
+	maps_close(ret_maps);
+fail:
+	mma__destroy(programs);
+	return err;
+}
+
+static int attach(struct bpf_program *program, const char *pin)
+{
+	struct bpf_link *link = bpf_program__attach(program);
+	int err;
+
+	if (!link)
+		return kernel_explain(errno, "attach");
+	err = pin_replace(bpf_link__fd(link), MMA_PIN_LINKS, pin);
+	bpf_link__disconnect(link); /* the pin holds it, or nothing does */
+	bpf_link__destroy(link);
+	return err;
+}
+
+int programs_attach_follow(struct mma *programs)
+{
+	int err = attach(programs->progs.follow_mkdir, MMA_PIN_MKDIR);
+
+	return err ? err : attach(programs->progs.follow_rmdir, MMA_PIN_RMDIR);
+}
+
+int programs_commit(struct mma *programs, const struct maps *maps)
+{
+	struct mma_meta meta;
+	int err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+
+	if (!err)
+		err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	if (err)
+		return err;
+	strncpy(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id) - 1);
+	return bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+}
+
+void programs_free(struct mma *programs)
+{
+	mma__destroy(programs);
+}

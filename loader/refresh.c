@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "modes.h"
+#include "programs.h"
+#include "report.h"
+#include "services.h"
+#include "session.h"
+#include "strip_links.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Namespaces of the processes of an attached path, and its id anew, should it
+ * have been missed. */
+struct refresh {
+	const struct maps *maps;
+	struct netns_set namespaces;
+};
+
+static int add_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct refresh *refresh = data;
+	struct cgroup cgroup;
+	bool is_new;
+	int err = cgroup_of_key(key, &cgroup);
+
+	(void)path;
+	if (err) /* not there: nothing runs in it */
+		return 0;
+	err = session_add_namespaces(&cgroup, &refresh->namespaces);
+	return err ? err : service_attach(refresh->maps, &cgroup, &is_new);
+}
+
+static int refresh_all(struct maps *maps)
+{
+	struct refresh refresh = { .maps = maps };
+	struct mma *programs = NULL;
+	int err = 0;
+
+	if (!programs_are_current(maps)) {
+		maps_close(maps);
+		err = pins_prepare();
+		if (!err)
+			err = programs_load(&programs, maps);
+	}
+	if (!err)
+		err = netns_add_own(&refresh.namespaces);
+	if (!err && programs)
+		err = programs_attach_follow(programs);
+	if (!err)
+		err = services_each(maps, add_service, &refresh);
+	for (size_t i = 0; !err && i < refresh.namespaces.n; i++)
+		err = strip_cover(maps, &refresh.namespaces.list[i]);
+	if (!err && programs)
+		err = programs_commit(programs, maps);
+	if (!err)
+		err = strip_sweep(maps);
+	netns_free(&refresh.namespaces);
+	programs_free(programs);
+	return err;
+}
+
+int refresh_run(const struct request *request)
+{
+	struct maps maps;
+	int err = session_begin(&maps);
+
+	(void)request;
+	if (err == -ENOENT) {
+		note("nothing is attached, so there is nothing to refresh");
+		return 0;
+	}
+	if (err)
+		return err;
+	err = refresh_all(&maps);
+	maps_close(&maps);
+	if (!err)
+		printf("refreshed\n");
+	return err;
+}

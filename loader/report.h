@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one error path. A function that fails remembers what to tell with one of
+ * the fault_ functions and returns their negative errno upwards; main() prints
+ * it once and exits with the code that goes with it.
+ */
+#ifndef MMA_REPORT_H
+#define MMA_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum mma_exit {
+	MMA_EXIT_DONE = 0,
+	MMA_EXIT_FAILED = 1,
+	MMA_EXIT_USAGE = 2,
+	MMA_EXIT_KERNEL = 3, /* this kernel can't */
+};
+
+/* -1: -q, 0, 1: -v, 2: -vv with libbpf's own log. */
+void report_set_verbosity(int verbosity);
+
+/* Each remembers "object: cause; remedy" and returns -err. A later fault
+ * replaces an earlier one. */
+int fault(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int fault_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int fault_kernel(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints the remembered fault, or a bare errno where there is none. */
+enum mma_exit report_fault(int err);
+
+/* What the user may want to know; not with -q. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Only with -v. */
+void detail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Makes control characters of a name visible (\x1b), as it may come from
+ * anyone. Returns ret_text, always terminated. */
+const char *visible(const char *name, char *ret_text, size_t size);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the command line asks for. */
+#ifndef MMA_REQUEST_H
+#define MMA_REQUEST_H
+
+#include "ports.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum mode {
+	MODE_NONE,
+	MODE_ATTACH,
+	MODE_DETACH,
+	MODE_ALLOW,
+	MODE_DENY,
+	MODE_REFRESH,
+	MODE_STATUS,
+	MODE_VERSION,
+	MODE_HELP,
+};
+
+struct words {
+	char **list; /* into argv */
+	size_t n;
+};
+
+struct request {
+	enum mode mode;
+	struct words cgroups; /* --cgroup, as given */
+	struct words netns; /* --netns */
+	struct port_list ports; /* of --port, --allow or --deny */
+	bool json;
+	int verbosity; /* -1: -q, 1: -v, 2: -vv */
+};
+
+#endif

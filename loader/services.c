@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "services.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const __u32 zero;
+
+int services_each(const struct maps *maps, service_fn *each, void *data)
+{
+	struct mma_path_key key, *previous = NULL;
+	struct mma_path path;
+	int ret = 0;
+
+	while (!ret && !bpf_map_get_next_key(maps->paths, previous, &key)) {
+		if (!bpf_map_lookup_elem(maps->paths, &key, &path))
+			ret = each(&key, &path, data);
+		previous = &key;
+	}
+	return ret;
+}
+
+static int count_one(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	(void)key;
+	(void)path;
+	++*(size_t *)data;
+	return 0;
+}
+
+size_t services_count(const struct maps *maps)
+{
+	size_t n = 0;
+
+	services_each(maps, count_one, &n);
+	return n;
+}
+
+struct cover {
+	const struct mma_path_key *inner;
+	struct mma_path_key *nearest;
+	bool found;
+};
+
+static int look_for_cover(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct cover *cover = data;
+
+	(void)path;
+	if (!memcmp(key, cover->inner, sizeof(*key)) || !cgroup_covers(key, cover->inner))
+		return 0;
+	if (!cover->found || strlen(key->path) > strlen(cover->nearest->path))
+		*cover->nearest = *key;
+	cover->found = true;
+	return 0;
+}
+
+int service_cover(const struct maps *maps, const struct mma_path_key *key,
+		  struct mma_path_key *ret_cover)
+{
+	struct cover cover = { key, ret_cover, false };
+
+	services_each(maps, look_for_cover, &cover);
+	return cover.found ? 0 : -ENOENT;
+}
+
+int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret)
+{
+	int err = bpf_map_lookup_elem(maps->stats, &slot, ret);
+
+	return err ? fault(-err, "stats: cannot be read (%s)", strerror(-err)) : 0;
+}
+
+static int mark_slot(const struct mma_path_key *key, const struct mma_path *path, void *used)
+{
+	(void)key;
+	if (path->slot < MMA_MAX_SERVICES)
+		((bool *)used)[path->slot] = true;
+	return 0;
+}
+
+/* The first slot that no path has, its counters at zero. */
+static int take_slot(const struct maps *maps, __u32 *ret_slot)
+{
+	bool used[MMA_MAX_SERVICES] = { false };
+	struct mma_stats none = { { 0 } };
+	int err;
+
+	services_each(maps, mark_slot, used);
+	for (__u32 slot = 0; slot < MMA_MAX_SERVICES; slot++) {
+		if (used[slot])
+			continue;
+		err = bpf_map_update_elem(maps->stats, &slot, &none, BPF_ANY);
+		if (err)
+			return fault(-err, "stats: cannot be written (%s)", strerror(-err));
+		*ret_slot = slot;
+		return 0;
+	}
+	return fault(ENOSPC, "paths: full, %d are attached; detach one first", MMA_MAX_SERVICES);
+}
+
+static int write_levels(const struct maps *maps, __u64 levels, bool also_strip)
+{
+	struct mma_meta meta;
+	int err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+
+	if (!err && (meta.levels != levels ||
+		     (also_strip && (meta.strip_levels | levels) != meta.strip_levels))) {
+		meta.levels = levels;
+		if (also_strip)
+			meta.strip_levels |= levels;
+		err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	}
+	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
+}
+
+static int add_levels(const struct maps *maps, __u64 levels)
+{
+	struct mma_meta meta;
+
+	if (bpf_map_lookup_elem(maps->meta, &zero, &meta))
+		return fault(errno, "meta: cannot be read (%s)", strerror(errno));
+	return write_levels(maps, meta.levels | levels, true);
+}
+
+static int or_level(const struct mma_path_key *key, const struct mma_path *path, void *levels)
+{
+	(void)path;
+	*(__u64 *)levels |= cgroup_level_bit(key);
+	return 0;
+}
+
+/*
+ * Waits until every mkdir(2) and rmdir(2) of a cgroup that is under way has
+ * ended, tracepoint and all. follow looks a path up before the new directory
+ * can be seen: a path entered in between would be missed by both. Asking for a
+ * cgroup's programs takes the lock that mkdir holds (cgroup_bpf_query), and
+ * changes nothing.
+ */
+static void wait_for_cgroup_changes(const char *dir)
+{
+	char parent[PATH_MAX];
+	__u32 n = 0;
+	int fd = -1;
+
+	strcpy(parent, dir);
+	while (fd < 0 && strrchr(parent, '/') > parent) {
+		*strrchr(parent, '/') = '\0';
+		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return;
+	bpf_prog_query(fd, BPF_CGROUP_INET_SOCK_CREATE, 0, NULL, NULL, &n);
+	close(fd);
+}
+
+/* Enters the id that the directory has, and looks again: a cgroup that went in
+ * between has been missed by follow. */
+static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32 slot)
+{
+	struct mma_service_ref service = { .slot = slot };
+	uint64_t id, again;
+	int err;
+
+	if (cgroup_id(cgroup->dir, &id))
+		return 0; /* not there yet: follow will see it come */
+	err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
+	if (err)
+		return fault(
+			-err,
+			"%s: cannot be entered in the map (%s); at most %d cgroups can be attached",
+			cgroup->dir, strerror(-err), MMA_MAX_CGROUPS);
+	if (cgroup_id(cgroup->dir, &again) || again != id)
+		bpf_map_delete_elem(maps->cgroups, &id);
+	return 0;
+}
+
+int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_new)
+{
+	struct mma_path path = { .flags = cgroup->by_id ? MMA_PATH_BY_ID : 0 };
+	int err = add_levels(maps, cgroup_level_bit(&cgroup->key));
+
+	if (err)
+		return err;
+	*ret_new = bpf_map_lookup_elem(maps->paths, &cgroup->key, &path) != 0;
+	if (*ret_new) {
+		err = take_slot(maps, &path.slot);
+		if (err)
+			return err;
+		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
+		if (err)
+			return fault(-err, "%s: cannot be entered in the map (%s)",
+				     cgroup->key.path, strerror(-err));
+	}
+	wait_for_cgroup_changes(cgroup->dir);
+	return attach_id(maps, cgroup, path.slot);
+}
+
+/* The ids of a slot leave `cgroups`; strip goes on for their sockets. */
+static void drop_ids(const struct maps *maps, __u32 slot)
+{
+	struct mma_service_ref service, gone = { .slot = MMA_NO_SLOT };
+	uint64_t id, next;
+	int end;
+
+	for (end = bpf_map_get_next_key(maps->cgroups, NULL, &id); !end; id = next) {
+		end = bpf_map_get_next_key(maps->cgroups, &id, &next);
+		if (bpf_map_lookup_elem(maps->cgroups, &id, &service) || service.slot != slot)
+			continue;
+		bpf_map_update_elem(maps->departed, &id, &gone, BPF_ANY);
+		bpf_map_delete_elem(maps->cgroups, &id);
+	}
+}
+
+/* Sockets of cgroups that went earlier are counted for nobody from now on: the
+ * slot may be given to another service. */
+static void disown_departed(const struct maps *maps, __u32 slot)
+{
+	struct mma_service_ref service, gone = { .slot = MMA_NO_SLOT };
+	uint64_t id, *previous = NULL;
+
+	while (!bpf_map_get_next_key(maps->departed, previous, &id)) {
+		if (!bpf_map_lookup_elem(maps->departed, &id, &service) && service.slot == slot)
+			bpf_map_update_elem(maps->departed, &id, &gone, BPF_EXIST);
+		previous = &id;
+	}
+}
+
+int service_detach(const struct maps *maps, const struct cgroup *cgroup)
+{
+	struct mma_path path;
+	__u64 levels = 0;
+
+	if (bpf_map_lookup_elem(maps->paths, &cgroup->key, &path))
+		return -ENOENT;
+	bpf_map_delete_elem(maps->paths, &cgroup->key);
+	wait_for_cgroup_changes(cgroup->dir);
+	drop_ids(maps, path.slot);
+	disown_departed(maps, path.slot);
+	services_each(maps, or_level, &levels);
+	return write_levels(maps, levels, false);
+}

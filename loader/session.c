@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session.h"
+#include "cgroup_tree.h"
+#include "lock.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int session_need_root(void)
+{
+	if (geteuid())
+		return fault(EPERM, "not root: BPF programs and cgroups are root's; run as root");
+	return 0;
+}
+
+int session_begin(struct maps *ret)
+{
+	int err = session_need_root();
+
+	if (!err)
+		err = lock_take();
+	return err ? err : maps_open(ret);
+}
+
+int session_cgroups(const struct request *request, struct cgroup **ret)
+{
+	struct cgroup *cgroups = calloc(request->cgroups.n, sizeof(*cgroups));
+	int err = 0;
+
+	if (!cgroups)
+		return fault(ENOMEM, "cgroups: out of memory");
+	for (size_t i = 0; !err && i < request->cgroups.n; i++)
+		err = cgroup_resolve(request->cgroups.list[i], &cgroups[i]);
+	if (err)
+		free(cgroups);
+	else
+		*ret = cgroups;
+	return err;
+}
+
+int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)
+{
+	struct cgroup_tree tree;
+	int err = cgroup_tree_read(cgroup->dir, &tree);
+
+	if (!err)
+		err = netns_add_processes(set, &tree);
+	cgroup_tree_free(&tree);
+	return err;
+}

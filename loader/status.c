@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status.h"
+#include "cgroup_tree.h"
+#include "modes.h"
+#include "programs.h"
+#include "report.h"
+#include "services.h"
+#include "session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const status_counter_names[MMA_N_COUNTERS] = {
+	[MMA_UPGRADED] = "upgraded",
+	[MMA_KEPT_MPTCP_OFF] = "kept_mptcp_off",
+	[MMA_KEPT_UNCOVERED] = "kept_netns_uncovered",
+	[MMA_KEPT_NO_FAMILY] = "kept_no_family",
+	[MMA_KEPT_UNKNOWN] = "kept_unknown",
+	[MMA_STRIPPED_SYN] = "stripped_syn",
+	[MMA_STRIPPED_SYNACK] = "stripped_synack",
+	[MMA_RESTARTS] = "restarts",
+};
+
+const char *const status_counter_words[MMA_N_COUNTERS] = {
+	[MMA_UPGRADED] = "sockets upgraded",
+	[MMA_KEPT_MPTCP_OFF] = "kept TCP: MPTCP switched off",
+	[MMA_KEPT_UNCOVERED] = "kept TCP: network namespace not covered",
+	[MMA_KEPT_NO_FAMILY] = "kept TCP: no MPTCP for the address family",
+	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
+	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
+	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
+	[MMA_RESTARTS] = "cgroup created while attached",
+};
+
+static void read_ports(const struct maps *maps, struct status *status)
+{
+	uint16_t port, *previous = NULL;
+	uint8_t roles;
+
+	while (!bpf_map_get_next_key(maps->ports, previous, &port)) {
+		if (!bpf_map_lookup_elem(maps->ports, &port, &roles))
+			status->ports[port] = roles;
+		previous = &port;
+	}
+}
+
+struct gather {
+	const struct maps *maps;
+	struct status *status;
+	struct netns_set namespaces;
+};
+
+static int read_tree(struct gather *gather, struct status_service *service)
+{
+	struct mma_service_ref ref;
+	struct cgroup_tree tree;
+	int err;
+
+	if (cgroup_id(service->cgroup.dir, &service->id)) {
+		service->id = 0;
+		return 0;
+	}
+	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
+	err = cgroup_tree_read(service->cgroup.dir, &tree);
+	if (!err)
+		err = netns_add_processes(&gather->namespaces, &tree);
+	if (!err)
+		err = listeners_read(&gather->namespaces, &tree, &service->listeners);
+	cgroup_tree_free(&tree);
+	return err;
+}
+
+static int read_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct gather *gather = data;
+	struct status *status = gather->status;
+	struct status_service service = { 0 }, *list;
+	int err;
+
+	cgroup_of_key(key, &service.cgroup);
+	if (service_cover(gather->maps, key, &service.covered_by))
+		service.covered_by.path[0] = '\0';
+	err = service_stats(gather->maps, path->slot, &service.stats);
+	if (!err)
+		err = read_tree(gather, &service);
+	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
+	if (!list) {
+		listeners_free(&service.listeners);
+		return fault(ENOMEM, "services: out of memory");
+	}
+	status->services = list;
+	status->services[status->n_services++] = service;
+	return err;
+}
+
+static long long read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long long number;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%lld", &number) != 1)
+		number = -1;
+	fclose(file);
+	return number;
+}
+
+/* A counter of the "MPTcpExt:" lines, names in the first, values in the second. */
+static long long read_mib(const char *name)
+{
+	char names[8192], values[8192], *n, *v, *save_n = NULL, *save_v = NULL;
+	FILE *file = fopen("/proc/thread-self/net/netstat", "re");
+	long long value = -1;
+
+	if (!file)
+		return -1;
+	while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
+		if (strncmp(names, "MPTcpExt:", 9))
+			continue;
+		n = strtok_r(names, " \n", &save_n);
+		v = strtok_r(values, " \n", &save_v);
+		while (n && v && strcmp(n, name)) {
+			n = strtok_r(NULL, " \n", &save_n);
+			v = strtok_r(NULL, " \n", &save_v);
+		}
+		if (n && v)
+			value = strtoll(v, NULL, 10);
+	}
+	fclose(file);
+	return value;
+}
+
+static int measure_here(const struct netns *netns, void *data)
+{
+	struct status_netns *ret = data;
+
+	(void)netns;
+	ret->mptcp_enabled = netns_mptcp_enabled();
+	ret->blackholes = read_mib("Blackhole");
+	ret->blackhole_timeout = (int)read_number("/proc/sys/net/mptcp/blackhole_timeout");
+	return 0;
+}
+
+static int read_namespace(const struct maps *maps, const struct netns *netns, struct status *status)
+{
+	struct status_netns *ret = &status->netns[status->n_netns++];
+	struct mma_netns entry;
+	int err = strip_measure(netns, &ret->strip);
+
+	ret->cookie = netns->cookie;
+	ret->reachable = true;
+	ret->covered = !bpf_map_lookup_elem(maps->netns, &netns->cookie, &entry);
+	return err ? err : netns_run(netns, measure_here, ret);
+}
+
+/* Namespaces of the map in which no process of a service is now. */
+static void read_unreachable(const struct maps *maps, struct status *status)
+{
+	uint64_t cookie, *previous = NULL;
+
+	while (status->n_netns < MMA_MAX_NETNS &&
+	       !bpf_map_get_next_key(maps->netns, previous, &cookie)) {
+		bool known = false;
+
+		for (size_t i = 0; i < status->n_netns; i++)
+			known |= status->netns[i].cookie == cookie;
+		if (!known)
+			status->netns[status->n_netns++] = (struct status_netns){
+				.cookie = cookie,
+				.covered = true,
+			};
+		previous = &cookie;
+	}
+}
+
+static int read_namespaces(struct gather *gather)
+{
+	struct status *status = gather->status;
+	int err = 0;
+
+	status->netns = calloc(gather->namespaces.n + MMA_MAX_NETNS, sizeof(*status->netns));
+	if (!status->netns)
+		return fault(ENOMEM, "network namespaces: out of memory");
+	for (size_t i = 0; !err && i < gather->namespaces.n; i++)
+		err = read_namespace(gather->maps, &gather->namespaces.list[i], status);
+	read_unreachable(gather->maps, status);
+	return err;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct status_service *one = a, *other = b;
+
+	return strcmp(one->cgroup.key.path, other->cgroup.key.path);
+}
+
+static int read_all(const struct maps *maps, struct status *status)
+{
+	struct gather gather = { .maps = maps, .status = status };
+	int err;
+
+	status->attached = true;
+	if (!programs_armed(&status->reason) && !services_count(maps))
+		status->reason = "no service is attached";
+	read_ports(maps, status);
+	err = netns_add_own(&gather.namespaces);
+	if (!err)
+		err = services_each(maps, read_service, &gather);
+	if (!err)
+		err = read_namespaces(&gather);
+	if (status->n_services)
+		qsort(status->services, status->n_services, sizeof(*status->services), by_path);
+	netns_free(&gather.namespaces);
+	return err;
+}
+
+static bool listens_allowed(const struct status *status, uint16_t port)
+{
+	int roles = status->ports[port];
+
+	if (roles < 0)
+		roles = status->ports[MMA_PORT_ALL];
+	return roles > 0 && (roles & MMA_ROLE_LISTEN);
+}
+
+const char *status_listener_reason(const struct status *status,
+				   const struct status_service *service,
+				   const struct listener *listener)
+{
+	static char text[2 * MMA_PATH_SIZE];
+	const char *name = strrchr(service->cgroup.key.path, '/');
+
+	if (!listener->mptcp) {
+		snprintf(text, sizeof(text),
+			 "made before the attach, or where MPTCP is off; restart %s",
+			 name ? name + 1 : "it");
+		return text;
+	}
+	if (!listens_allowed(status, listener->port))
+		return "not on the list: connections are TCP";
+	return "";
+}
+
+int status_run(const struct request *request)
+{
+	static struct status status = { .reason = "nothing is attached" };
+	struct maps maps;
+	int err = session_need_root();
+
+	memset(status.ports, 0xff, sizeof(status.ports)); /* -1 */
+	if (!err)
+		err = maps_open(&maps);
+	if (!err)
+		err = read_all(&maps, &status);
+	if (!err)
+		maps_close(&maps);
+	if (err && err != -ENOENT)
+		return err;
+	if (request->json)
+		return status_print_json(&status);
+	status_print_text(&status);
+	return 0;
+}

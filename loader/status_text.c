@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report.h"
+#include "status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 79
+#define INDENT 11
+
+/* Words one after the other, wrapped at WIDTH under their label. */
+struct wrapped {
+	size_t column;
+};
+
+static void put_word(struct wrapped *line, const char *word)
+{
+	if (line->column + 1 + strlen(word) > WIDTH) {
+		printf("\n%*s", INDENT, "");
+		line->column = INDENT;
+	}
+	printf(" %s", word);
+	line->column += 1 + strlen(word);
+}
+
+static const char *role_word(int roles)
+{
+	switch (roles & MMA_ROLE_BOTH) {
+	case MMA_ROLE_LISTEN:
+		return "/listen";
+	case MMA_ROLE_CONNECT:
+		return "/connect";
+	case MMA_ROLE_NONE:
+		return "/denied";
+	}
+	return "";
+}
+
+static void print_ports(const struct status *status)
+{
+	struct wrapped line = { INDENT };
+	char word[32];
+	bool any = false;
+
+	printf("%-*s", INDENT, "allowlist");
+	for (int port = 0, last; port < MMA_MAX_PORTS; port = last + 1) {
+		last = port;
+		if (status->ports[port] < 0)
+			continue;
+		while (port && last + 1 < MMA_MAX_PORTS &&
+		       status->ports[last + 1] == status->ports[port])
+			last++;
+		if (!port)
+			snprintf(word, sizeof(word), "all%s", role_word(status->ports[port]));
+		else if (last > port)
+			snprintf(word, sizeof(word), "%d-%d%s", port, last,
+				 role_word(status->ports[port]));
+		else
+			snprintf(word, sizeof(word), "%d%s", port, role_word(status->ports[port]));
+		put_word(&line, word);
+		any = true;
+	}
+	puts(any ? "" : " empty: nothing speaks MPTCP");
+}
+
+static void print_service(const struct status *status, const struct status_service *service)
+{
+	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
+
+	printf("\n%s\n", visible(service->cgroup.key.path, name, sizeof(name)));
+	if (!service->id)
+		printf("  not there yet, or gone: attached as soon as it is created\n");
+	else
+		printf("  %s, cgroup id %" PRIu64 "\n",
+		       service->upgrading ? "attached" : "NOT attached: run --refresh",
+		       service->id);
+	if (service->covered_by.path[0])
+		printf("  also covered by %s\n",
+		       visible(service->covered_by.path, name, sizeof(name)));
+	for (size_t i = 0; i < service->listeners.n; i++) {
+		const struct listener *l = &service->listeners.list[i];
+
+		printf("  listens %-5s %-21s %s\n", l->mptcp ? "MPTCP" : "TCP",
+		       listener_text(l, text),
+		       visible(status_listener_reason(status, service, l), name, sizeof(name)));
+	}
+	for (int i = 0; i < MMA_N_COUNTERS; i++)
+		if (i == MMA_UPGRADED || service->stats.counters[i])
+			printf("  %-42s %10" PRIu64 "\n", status_counter_words[i],
+			       (uint64_t)service->stats.counters[i]);
+}
+
+static void print_netns(const struct status_netns *netns)
+{
+	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
+	if (!netns->reachable) {
+		printf("  covered; no process of a service is in it now\n");
+		return;
+	}
+	if (!netns->covered)
+		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
+	else if (netns->strip.uncovered)
+		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
+		       netns->strip.uncovered, netns->strip.interfaces,
+		       netns->strip.first_uncovered);
+	else
+		printf("  covered: strip is on all %zu interfaces\n", netns->strip.interfaces);
+	printf("  MPTCP is %s (net.mptcp.enabled)\n",
+	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
+	if (netns->blackholes > 0)
+		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
+		       "    if the path is sound: sysctl -w net.mptcp.blackhole_timeout=0\n",
+		       netns->blackholes, netns->blackhole_timeout);
+}
+
+void status_print_text(const struct status *status)
+{
+	printf("%-*s %s%s\n", INDENT, "armed", status->reason ? "no: " : "yes",
+	       status->reason ? status->reason : "");
+	if (!status->attached)
+		return;
+	print_ports(status);
+	for (size_t i = 0; i < status->n_services; i++)
+		print_service(status, &status->services[i]);
+	for (size_t i = 0; i < status->n_netns; i++)
+		print_netns(&status->netns[i]);
+}
