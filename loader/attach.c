@@ -74,6 +74,8 @@ static int attach_all(struct run *run)
 		err = programs_commit(run->programs, &run->maps);
 	if (!err)
 		err = strip_sweep(&run->maps);
+	if (!err && run->programs)
+		err = services_sweep(&run->maps);
 	return err;
 }
 
@@ -107,7 +109,7 @@ static void tell(const struct run *run)
 
 int attach_run(const struct request *request)
 {
-	static struct run run;
+	static struct run run = { .maps = MAPS_CLOSED };
 	int err;
 
 	run.request = request;

@@ -91,7 +91,7 @@ static int detach_named(const struct request *request, const struct maps *maps)
 
 int detach_run(const struct request *request)
 {
-	struct maps maps;
+	struct maps maps = MAPS_CLOSED;
 	int err = session_begin(&maps);
 
 	if (err == -ENOENT) {

@@ -7,7 +7,7 @@
 
 int edit_run(const struct request *request)
 {
-	struct maps maps;
+	struct maps maps = MAPS_CLOSED;
 	int err = session_begin(&maps);
 
 	if (err == -ENOENT)

@@ -136,8 +136,6 @@ int maps_open(struct maps *ret)
 	int err = bpffs_look();
 	size_t missing = 0;
 
-	for (size_t i = 0; i < N_KINDS; i++)
-		*map_fd(ret, i) = -1;
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
 		err = open_map(&kinds[i], map_fd(ret, i));
 		if (err == -ENOENT) {

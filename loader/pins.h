@@ -12,17 +12,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The pinned maps; each fd is -1 until opened. */
+/* The pinned maps; each fd is -1 unless open. */
 struct maps {
 	int ports, cgroups, departed, paths, netns, stats, meta;
 };
+#define MAPS_CLOSED                        \
+	{                                  \
+		-1, -1, -1, -1, -1, -1, -1 \
+	}
 
 /* Mounts bpffs where it is missing and may be, makes the directories, and
  * refuses a bpffs that the host does not see. */
 int pins_prepare(void);
 
-/* Opens the maps of an attachment. 0; -ENOENT where there is none; or a fault:
- * a foreign object, another ABI. The caller closes them with maps_close(). */
+/* Opens the maps of an attachment, into MAPS_CLOSED. 0; -ENOENT where there is
+ * none; or a fault: a foreign object, another ABI. To be closed with
+ * maps_close(). */
 int maps_open(struct maps *ret);
 void maps_close(struct maps *maps);
 

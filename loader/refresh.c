@@ -24,8 +24,10 @@ static int add_service(const struct mma_path_key *key, const struct mma_path *pa
 	int err = cgroup_of_key(key, &cgroup);
 
 	(void)path;
-	if (err) /* not there: nothing runs in it */
+	if (err) { /* not there: nothing runs in it */
+		fault_forget();
 		return 0;
+	}
 	err = session_add_namespaces(&cgroup, &refresh->namespaces);
 	return err ? err : service_attach(refresh->maps, &cgroup, &is_new);
 }
@@ -54,6 +56,8 @@ static int refresh_all(struct maps *maps)
 		err = programs_commit(programs, maps);
 	if (!err)
 		err = strip_sweep(maps);
+	if (!err)
+		err = services_sweep(maps);
 	netns_free(&refresh.namespaces);
 	programs_free(programs);
 	return err;
@@ -61,7 +65,7 @@ static int refresh_all(struct maps *maps)
 
 int refresh_run(const struct request *request)
 {
-	struct maps maps;
+	struct maps maps = MAPS_CLOSED;
 	int err = session_begin(&maps);
 
 	(void)request;

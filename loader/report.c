@@ -27,6 +27,8 @@ void report_set_verbosity(int value)
 
 static int remember(enum mma_exit code, int err, const char *fmt, va_list args)
 {
+	if (fault_text[0])
+		return -err;
 	fault_exit = code;
 	vsnprintf(fault_text, sizeof(fault_text), fmt, args);
 	return -err;
@@ -56,6 +58,12 @@ int fault_usage(const char *fmt, ...)
 int fault_kernel(int err, const char *fmt, ...)
 {
 	REMEMBER(MMA_EXIT_KERNEL, err);
+}
+
+void fault_forget(void)
+{
+	fault_text[0] = '\0';
+	fault_exit = MMA_EXIT_FAILED;
 }
 
 const char *visible(const char *name, char *ret_text, size_t size)

@@ -20,11 +20,14 @@ enum mma_exit {
 /* -1: -q, 0, 1: -v, 2: -vv with libbpf's own log. */
 void report_set_verbosity(int verbosity);
 
-/* Each remembers "object: cause; remedy" and returns -err. A later fault
- * replaces an earlier one. */
+/* Each remembers "object: cause; remedy" and returns -err. The first one stays:
+ * what fails while things are put back is its consequence. */
 int fault(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int fault_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fault_kernel(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* For a caller that goes on without what failed. */
+void fault_forget(void);
 
 /* Prints the remembered fault, or a bare errno where there is none. */
 enum mma_exit report_fault(int err);

@@ -201,20 +201,47 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return attach_id(maps, cgroup, path.slot);
 }
 
-/* The ids of a slot leave `cgroups`; strip goes on for their sockets. */
-static void drop_ids(const struct maps *maps, __u32 slot)
+/* Calls each() for every id; it may delete the id it is given. */
+static void each_id(const struct maps *maps,
+		    void (*each)(const struct maps *maps, uint64_t id,
+				 const struct mma_service_ref *service, __u32 slot),
+		    __u32 slot)
 {
-	struct mma_service_ref service, gone = { .slot = MMA_NO_SLOT };
+	struct mma_service_ref service;
 	uint64_t id, next;
 	int end;
 
 	for (end = bpf_map_get_next_key(maps->cgroups, NULL, &id); !end; id = next) {
 		end = bpf_map_get_next_key(maps->cgroups, &id, &next);
-		if (bpf_map_lookup_elem(maps->cgroups, &id, &service) || service.slot != slot)
-			continue;
-		bpf_map_update_elem(maps->departed, &id, &gone, BPF_ANY);
-		bpf_map_delete_elem(maps->cgroups, &id);
+		if (!bpf_map_lookup_elem(maps->cgroups, &id, &service))
+			each(maps, id, &service, slot);
 	}
+}
+
+/* An id leaves `cgroups`; strip goes on for its sockets. */
+static void depart(const struct maps *maps, uint64_t id, __u32 slot)
+{
+	struct mma_service_ref gone = { .slot = slot };
+
+	bpf_map_update_elem(maps->departed, &id, &gone, BPF_ANY);
+	bpf_map_delete_elem(maps->cgroups, &id);
+}
+
+static void drop_if_of_slot(const struct maps *maps, uint64_t id,
+			    const struct mma_service_ref *service, __u32 slot)
+{
+	if (service->slot == slot)
+		depart(maps, id, MMA_NO_SLOT);
+}
+
+static void drop_if_gone(const struct maps *maps, uint64_t id,
+			 const struct mma_service_ref *service, __u32 unused)
+{
+	char path[PATH_MAX];
+
+	(void)unused;
+	if (cgroup_path_of_id(id, path, sizeof(path)) == -ESTALE)
+		depart(maps, id, service->slot);
 }
 
 /* Sockets of cgroups that went earlier are counted for nobody from now on: the
@@ -240,8 +267,37 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 		return -ENOENT;
 	bpf_map_delete_elem(maps->paths, &cgroup->key);
 	wait_for_cgroup_changes(cgroup->dir);
-	drop_ids(maps, path.slot);
+	each_id(maps, drop_if_of_slot, path.slot);
 	disown_departed(maps, path.slot);
 	services_each(maps, or_level, &levels);
 	return write_levels(maps, levels, false);
+}
+
+struct gone {
+	struct cgroup cgroup;
+	bool found;
+};
+
+static int find_gone(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct gone *gone = data;
+
+	gone->found =
+		(path->flags & MMA_PATH_BY_ID) && cgroup_of_key(key, &gone->cgroup) == -ENOENT;
+	return gone->found;
+}
+
+int services_sweep(const struct maps *maps)
+{
+	struct gone gone;
+	int err = 0;
+
+	each_id(maps, drop_if_gone, 0);
+	do {
+		gone.found = false;
+		services_each(maps, find_gone, &gone);
+		if (gone.found)
+			err = service_detach(maps, &gone.cgroup);
+	} while (gone.found && !err);
+	return err;
 }

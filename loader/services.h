@@ -18,6 +18,10 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *r
  * -ENOENT where it is not attached. */
 int service_detach(const struct maps *maps, const struct cgroup *cgroup);
 
+/* Takes out what follow has missed while it was not attached: ids of cgroups
+ * that are gone, and paths attached by id with their cgroup. */
+int services_sweep(const struct maps *maps);
+
 /* Calls each() for every attached path; stops at a non-zero result. */
 typedef int service_fn(const struct mma_path_key *key, const struct mma_path *path, void *data);
 int services_each(const struct maps *maps, service_fn *each, void *data);

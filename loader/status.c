@@ -80,7 +80,8 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	struct status_service service = { 0 }, *list;
 	int err;
 
-	cgroup_of_key(key, &service.cgroup);
+	if (cgroup_of_key(key, &service.cgroup))
+		fault_forget(); /* gone; its key is filled all the same */
 	if (service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	err = service_stats(gather->maps, path->slot, &service.stats);
@@ -248,7 +249,7 @@ const char *status_listener_reason(const struct status *status,
 int status_run(const struct request *request)
 {
 	static struct status status = { .reason = "nothing is attached" };
-	struct maps maps;
+	struct maps maps = MAPS_CLOSED;
 	int err = session_need_root();
 
 	memset(status.ports, 0xff, sizeof(status.ports)); /* -1 */

@@ -5,8 +5,7 @@
 
 #include "pins.h"
 
-/* From any state, also one that a killed run left; maps may be closed (-1).
- * The remembered fault, if any, stays the first one. */
+/* From any state, also one that a killed run left; maps may be closed. */
 int teardown(const struct maps *maps);
 
 #endif
