@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fixtures of the VM tests. Each test begins and ends with nothing of ours in the
+kernel."""
+
+import os
+
+import pytest
+
+import invariant as invariant_
+import mma as mma_
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm():
+    """What the first run on a fresh kernel loads (modules by sock_diag)."""
+    mma_.mma("--detach")
+    return mma_.objects()
+
+
+def nothing_left(before):
+    """Whether only those BPF objects are left that were there before."""
+    now = mma_.objects()
+    return all(now[kind] <= before[kind] for kind in now)
+
+
+@pytest.fixture(autouse=True)
+def clean(warm):
+    """After each test --detach, and with that all of ours is gone."""
+    before = mma_.objects()
+    yield
+    last = mma_.mma("--detach", "-q")
+    assert last.rc == 0, last.err
+    assert not os.path.exists(mma_.PINS)
+    try:
+        mma_.wait_until(lambda: nothing_left(before), "every BPF object of ours is gone")
+    except AssertionError as e:
+        for kind in ("prog", "map", "link"):
+            print(mma_.run(["bpftool", kind, "list"]).out)
+        raise AssertionError(f"{e}: before {before}, now {mma_.objects()}") from None
+
+
+@pytest.fixture
+def mma():
+    return mma_.mma
+
+
+@pytest.fixture
+def cgroup(clean):
+    group = mma_.Cgroup()
+    yield group
+    group.remove()
+
+
+@pytest.fixture
+def net(clean):
+    pair = mma_.Net()
+    yield pair
+    pair.remove()
+
+
+@pytest.fixture
+def invariant(cgroup):
+    """The invariant checker, at work on the cgroup during the test."""
+    background = invariant_.Background(cgroup)
+    yield background
+    assert background.stop() > 0

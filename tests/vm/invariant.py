@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rule 2: at no instant does a port off the allowlist speak MPTCP. MPTCP clients
+hammer a never-listed port of a server inside an attached cgroup, for as long as
+a test runs.
+
+Every round makes new sockets that ask for TCP, as an attach may happen between
+any two: a listener that an MPTCP client outside connects to, and a client of an
+MPTCP listener outside."""
+
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+
+import mma
+
+PORT = 7777
+
+
+class Violation(AssertionError):
+    pass
+
+
+def round_incoming(cgroup):
+    """Listener in the cgroup, MPTCP client outside."""
+    with mma.listen(PORT, cgroup=cgroup) as listener:
+        got = mma.try_connection(listener, socket.socket(socket.AF_INET, socket.SOCK_STREAM, mma.MPTCP))
+    if got.client or got.server:
+        raise Violation(f"port {PORT} spoke MPTCP: {got}")
+
+
+def round_outgoing(cgroup):
+    """MPTCP listener outside, client in the cgroup, to a port that it may not use."""
+    with mma.listen(PORT, proto=mma.MPTCP) as listener:
+        got = mma.try_connection(listener, mma.make_socket(cgroup=cgroup))
+    if got.client or got.server:
+        raise Violation(f"outgoing to port {PORT} spoke MPTCP: {got}")
+
+
+def check(cgroup):
+    """Both, now; for use between two steps of a test."""
+    round_incoming(cgroup)
+    round_outgoing(cgroup)
+
+
+class Background:
+    """check() again and again in a process of its own, in the network namespace
+    of the test. Between pause() and resume() no listener of it exists: a
+    --detach leaves existing listeners to speak MPTCP, which it says."""
+
+    def __init__(self, cgroup):
+        self.cgroup = cgroup
+        self.here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid, self.outcome = mma.fork(self._loop, there)
+        there.close()
+
+    def _loop(self, there):
+        self.here.close()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        rounds, paused = 0, False
+        while True:
+            if not paused:
+                check(self.cgroup)
+                rounds += 1
+            # The pause between rounds leaves the processors to the test.
+            if select.select([there], [], [], None if paused else 0.05)[0]:
+                word = there.recv(16)
+                if not word:
+                    return rounds
+                paused = word == b"pause"
+                there.send(struct.pack("=Q", rounds))
+
+    def _tell(self, word):
+        try:
+            self.here.send(word)
+            return struct.unpack("=Q", self.here.recv(8))[0]
+        except (BrokenPipeError, ConnectionResetError, struct.error):
+            self.stop()
+            raise AssertionError("the invariant checker has stopped") from None
+
+    def pause(self):
+        return self._tell(b"pause")
+
+    def resume(self):
+        return self._tell(b"resume")
+
+    def stop(self):
+        """Number of rounds; raises what a round raised."""
+        self.here.close()
+        with os.fdopen(self.outcome, "rb") as f:
+            data = f.read()
+        os.waitpid(self.pid, 0)
+        ok, value = pickle.loads(data)
+        if not ok:
+            raise Violation(f"the invariant was broken, or the server was: {value[3]}")
+        return value
