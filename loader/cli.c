@@ -2,12 +2,23 @@
 #include "cli.h"
 #include "report.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BIT(mode) (1U << (mode))
+
+enum takes {
+	TAKES_NOTHING,
+	TAKES_WORD, /* into the struct words at the offset */
+	TAKES_PORTS, /* into request.ports, and into the struct words */
+	TAKES_FLAG, /* sets the bool at the offset */
+	TAKES_VERBOSE,
+	TAKES_QUIET,
+};
 
 /* An option may choose the mode, go with some modes, or both: --cgroup attaches
  * unless --detach is given, too. */
@@ -15,27 +26,43 @@ static const struct option_row {
 	const char *name;
 	char letter; /* or 0 */
 	const char *argument; /* or NULL */
+	enum takes takes;
+	size_t offset; /* in struct request */
 	enum mode chooses;
 	unsigned int goes_with; /* BIT(mode) */
 	const char *help;
 } table[] = {
-	{ "cgroup", 0, "PATH|self", MODE_NONE, BIT(MODE_ATTACH) | BIT(MODE_DETACH),
-	  "attach the cgroup at PATH, or this one" },
-	{ "port", 0, "LIST", MODE_NONE, BIT(MODE_ATTACH),
-	  "add to the allowlist; default: mail ports" },
-	{ "netns", 0, "PATH", MODE_NONE, BIT(MODE_ATTACH), "cover this network namespace, too" },
-	{ "detach", 0, NULL, MODE_DETACH, BIT(MODE_DETACH), "undo: everything, or each --cgroup" },
-	{ "allow", 0, "LIST", MODE_ALLOW, BIT(MODE_ALLOW), "let ports speak MPTCP, now" },
-	{ "deny", 0, "LIST", MODE_DENY, BIT(MODE_DENY),
+#define AT(field) offsetof(struct request, field)
+	{ "cgroup", 0, "PATH|self", TAKES_WORD, AT(cgroups), MODE_NONE,
+	  BIT(MODE_ATTACH) | BIT(MODE_DETACH), "attach the cgroup at PATH, or this one" },
+	{ "port", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_NONE,
+	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "add to the allowlist; default: mail ports" },
+	{ "netns", 0, "PATH", TAKES_WORD, AT(netns), MODE_NONE, BIT(MODE_ATTACH),
+	  "cover this network namespace, too" },
+	{ "detach", 0, NULL, TAKES_NOTHING, 0, MODE_DETACH, BIT(MODE_DETACH),
+	  "undo: everything, or each --cgroup" },
+	{ "allow", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_ALLOW, BIT(MODE_ALLOW),
+	  "let ports speak MPTCP, now" },
+	{ "deny", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_DENY, BIT(MODE_DENY),
 	  "keep ports plain TCP, from the next handshake" },
-	{ "refresh", 0, NULL, MODE_REFRESH, BIT(MODE_REFRESH),
+	{ "refresh", 0, NULL, TAKES_NOTHING, 0, MODE_REFRESH, BIT(MODE_REFRESH),
 	  "cover new interfaces and namespaces" },
-	{ "status", 0, NULL, MODE_STATUS, BIT(MODE_STATUS), "what the kernel does now" },
-	{ "json", 0, NULL, MODE_NONE, BIT(MODE_STATUS), "the same for programs" },
-	{ "verbose", 'v', NULL, MODE_NONE, ~0U, "say more; twice: libbpf's own log" },
-	{ "quiet", 'q', NULL, MODE_NONE, ~0U, "errors only, no notes" },
-	{ "version", 'V', NULL, MODE_VERSION, BIT(MODE_VERSION), "the version" },
-	{ "help", 'h', NULL, MODE_HELP, BIT(MODE_HELP), "this" },
+	{ "enable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_ENABLE, BIT(MODE_ENABLE),
+	  "attach units at each start, by a drop-in" },
+	{ "disable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_DISABLE, BIT(MODE_DISABLE),
+	  "remove their drop-ins, and detach them" },
+	{ "now", 0, NULL, TAKES_FLAG, AT(now), MODE_NONE, BIT(MODE_ENABLE) | BIT(MODE_DISABLE),
+	  "and restart the units" },
+	{ "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
+	  "what the kernel does now" },
+	{ "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE, BIT(MODE_STATUS),
+	  "the same for programs" },
+	{ "verbose", 'v', NULL, TAKES_VERBOSE, 0, MODE_NONE, ~0U,
+	  "say more; twice: libbpf's own log" },
+	{ "quiet", 'q', NULL, TAKES_QUIET, 0, MODE_NONE, ~0U, "errors only, no notes" },
+	{ "version", 'V', NULL, TAKES_NOTHING, 0, MODE_VERSION, BIT(MODE_VERSION), "the version" },
+	{ "help", 'h', NULL, TAKES_NOTHING, 0, MODE_HELP, BIT(MODE_HELP), "this" },
+#undef AT
 };
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
@@ -60,20 +87,47 @@ static int choose(enum mode mode, struct request *ret)
 	return 0;
 }
 
-static int take(const struct option_row *row, char *argument, struct request *ret, char **words)
+static void add_word(struct words *words, char *word)
 {
-	if (!strcmp(row->name, "cgroup"))
-		ret->cgroups.list[ret->cgroups.n++] = argument;
-	else if (!strcmp(row->name, "netns"))
-		words[ret->netns.n++] = argument;
-	else if (!strcmp(row->name, "json"))
-		ret->json = true;
-	else if (!strcmp(row->name, "verbose"))
-		ret->verbosity += ret->verbosity < 2;
-	else if (!strcmp(row->name, "quiet"))
-		ret->verbosity = -1;
-	else if (row->argument) /* port, allow, deny */
+	words->list[words->n++] = word;
+}
+
+static int take(const struct option_row *row, char *argument, struct request *ret)
+{
+	void *field = (char *)ret + row->offset;
+
+	switch (row->takes) {
+	case TAKES_NOTHING:
+		break;
+	case TAKES_PORTS:
+		add_word(field, argument);
 		return ports_parse(argument, NULL, &ret->ports);
+	case TAKES_WORD:
+		add_word(field, argument);
+		break;
+	case TAKES_FLAG:
+		*(bool *)field = true;
+		break;
+	case TAKES_VERBOSE:
+		ret->verbosity += ret->verbosity < 2;
+		break;
+	case TAKES_QUIET:
+		ret->verbosity = -1;
+		break;
+	}
+	return 0;
+}
+
+/* No option repeats more often than there are arguments. */
+static int make_room(int argc, struct request *ret)
+{
+	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		all[i]->list = calloc((size_t)argc + 1, sizeof(char *));
+		if (!all[i]->list)
+			return fault(ENOMEM, "command line: out of memory");
+	}
 	return 0;
 }
 
@@ -125,10 +179,7 @@ int cli_parse(int argc, char **argv, struct request *ret)
 		if (table[i].letter)
 			*letter++ = table[i].letter;
 	}
-	ret->cgroups.list = calloc((size_t)argc + 1, sizeof(char *));
-	ret->netns.list = calloc((size_t)argc + 1, sizeof(char *));
-	if (!ret->cgroups.list || !ret->netns.list)
-		return fault(12, "command line: out of memory");
+	err = make_room(argc, ret);
 	opterr = 0;
 	while (!err && (value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		row = row_of(value, options);
@@ -138,8 +189,11 @@ int cli_parse(int argc, char **argv, struct request *ret)
 		if (row->chooses != MODE_NONE)
 			err = choose(row->chooses, ret);
 		if (!err)
-			err = take(row, optarg, ret, ret->netns.list);
+			err = take(row, optarg, ret);
 	}
+	if (ret->mode == MODE_ENABLE || ret->mode == MODE_DISABLE)
+		while (!err && optind < argc)
+			add_word(&ret->units, argv[optind++]);
 	if (!err && optind < argc)
 		err = fault_usage("%s: not an option; " SEE_HELP, argv[optind]);
 	return err ? err : check_combination(given, ret);
@@ -147,8 +201,8 @@ int cli_parse(int argc, char **argv, struct request *ret)
 
 void cli_print_help(void)
 {
-	printf("Usage: mptcp-mail-attach MODE [OPTION…]\n"
-	       "Makes the TCP sockets of unmodified mail servers Multipath TCP.\n\n");
+	printf("Usage: mptcp-mail-attach MODE [OPTION]...\n"
+	       "Makes the TCP sockets of unmodified mail servers Multipath TCP.\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char left[40];
 
@@ -158,8 +212,6 @@ void cli_print_help(void)
 			 table[i].argument ? table[i].argument : "");
 		printf("  %-25s %s\n", left, table[i].help);
 	}
-	printf("\nPATH: a cgroup below /sys/fs/cgroup, there already or not yet.\n"
-	       "LIST: 25,465 or 4190-4195 or smtp,imaps or all; 25/listen and 25/connect\n"
-	       "narrow a port to one role. Options may repeat. Exit: 0 done, 1 failed,\n"
-	       "2 usage, 3 this kernel can't. See mptcp-mail-attach(8).\n");
+	printf("\nLIST: 25,465 or 4190-4195 or smtp,imaps or all; 25/listen, 25/connect: one role.\n"
+	       "Exit: 0 done, 1 failed, 2 usage, 3 this kernel can't. mptcp-mail-attach(8)\n");
 }

@@ -37,6 +37,10 @@ static int run(const struct request *request)
 		return edit_run(request);
 	case MODE_REFRESH:
 		return refresh_run(request);
+	case MODE_ENABLE:
+		return enable_run(request);
+	case MODE_DISABLE:
+		return disable_run(request);
 	case MODE_STATUS:
 		return status_run(request);
 	case MODE_VERSION:

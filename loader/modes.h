@@ -9,6 +9,8 @@ int attach_run(const struct request *request);
 int detach_run(const struct request *request);
 int edit_run(const struct request *request); /* --allow and --deny */
 int refresh_run(const struct request *request);
+int enable_run(const struct request *request);
+int disable_run(const struct request *request);
 int status_run(const struct request *request);
 
 #endif

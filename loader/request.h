@@ -14,6 +14,8 @@ enum mode {
 	MODE_ALLOW,
 	MODE_DENY,
 	MODE_REFRESH,
+	MODE_ENABLE,
+	MODE_DISABLE,
 	MODE_STATUS,
 	MODE_VERSION,
 	MODE_HELP,
@@ -28,8 +30,11 @@ struct request {
 	enum mode mode;
 	struct words cgroups; /* --cgroup, as given */
 	struct words netns; /* --netns */
+	struct words units; /* of --enable or --disable */
+	struct words port_texts; /* LISTs of --port as given, checked */
 	struct port_list ports; /* of --port, --allow or --deny */
 	bool json;
+	bool now; /* --now */
 	int verbosity; /* -1: -q, 1: -v, 2: -vv */
 };
 
