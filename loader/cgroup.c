@@ -76,7 +76,7 @@ static bool in_cgroup_namespace(const struct mount *mount)
 
 static int key_by_id(const char *arg, struct cgroup *ret)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	int err = cgroup_id(ret->dir, &id);
 
 	if (err)
@@ -166,7 +166,7 @@ static int own_path(char *ret_path, size_t size)
 
 int cgroup_resolve(const char *arg, struct cgroup *ret)
 {
-	char path[PATH_MAX], own[PATH_MAX];
+	char path[PATH_MAX] = "", own[PATH_MAX] = "";
 	const char *given = arg;
 	struct mount mount;
 	int err;

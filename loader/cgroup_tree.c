@@ -30,21 +30,22 @@ static int add_id(struct cgroup_tree *tree, uint64_t id)
 static int add_pids(struct cgroup_tree *tree, const char *dir)
 {
 	char name[PATH_MAX];
+	char line[32];
 	FILE *file;
-	int pid, err = 0;
+	int err = 0;
 
 	if (snprintf(name, sizeof(name), "%s/cgroup.procs", dir) >= (int)sizeof(name))
 		return -ENAMETOOLONG;
 	file = fopen(name, "re");
 	if (!file)
 		return 0; /* went meanwhile */
-	while (!err && fscanf(file, "%d", &pid) == 1) {
+	while (!err && fgets(line, sizeof(line), file)) {
 		pid_t *pids = grow(tree->pids, tree->n_pids, sizeof(*pids));
 
 		err = pids ? 0 : -ENOMEM;
 		if (!err) {
 			tree->pids = pids;
-			tree->pids[tree->n_pids++] = pid;
+			tree->pids[tree->n_pids++] = (pid_t)strtol(line, NULL, 10);
 		}
 	}
 	fclose(file);

@@ -83,12 +83,14 @@ static int add_fd(struct netns_set *set, int fd)
 		}
 	}
 	err = netns_run(&netns, read_cookie, &netns.cookie);
-	list = err ? NULL : realloc(set->list, (set->n + 1) * sizeof(*set->list));
-	if (!err && !list)
-		err = fault(ENOMEM, "network namespaces: out of memory");
 	if (err) {
 		close(fd);
 		return err;
+	}
+	list = realloc(set->list, (set->n + 1) * sizeof(*set->list));
+	if (!list) {
+		close(fd);
+		return fault(ENOMEM, "network namespaces: out of memory");
 	}
 	set->list = list;
 	set->list[set->n++] = netns;

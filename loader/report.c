@@ -13,7 +13,8 @@ static int verbosity;
 static char fault_text[2048];
 static enum mma_exit fault_exit = MMA_EXIT_FAILED;
 
-static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int print_libbpf(enum libbpf_print_level level,
+							      const char *fmt, va_list args)
 {
 	(void)level;
 	return verbosity >= 2 ? vfprintf(stderr, fmt, args) : 0;
@@ -25,39 +26,16 @@ void report_set_verbosity(int value)
 	libbpf_set_print(print_libbpf);
 }
 
-static int remember(enum mma_exit code, int err, const char *fmt, va_list args)
+void fault_remember(enum mma_exit code, const char *fmt, ...)
 {
+	va_list args;
+
 	if (fault_text[0])
-		return -err;
+		return;
 	fault_exit = code;
+	va_start(args, fmt);
 	vsnprintf(fault_text, sizeof(fault_text), fmt, args);
-	return -err;
-}
-
-#define REMEMBER(code, err)                           \
-	do {                                          \
-		va_list args;                         \
-		int ret;                              \
-                                                      \
-		va_start(args, fmt);                  \
-		ret = remember(code, err, fmt, args); \
-		va_end(args);                         \
-		return ret;                           \
-	} while (0)
-
-int fault(int err, const char *fmt, ...)
-{
-	REMEMBER(MMA_EXIT_FAILED, err);
-}
-
-int fault_usage(const char *fmt, ...)
-{
-	REMEMBER(MMA_EXIT_USAGE, EINVAL);
-}
-
-int fault_kernel(int err, const char *fmt, ...)
-{
-	REMEMBER(MMA_EXIT_KERNEL, err);
+	va_end(args);
 }
 
 void fault_forget(void)
@@ -103,7 +81,8 @@ enum mma_exit report_fault(int err)
 	return fault_exit;
 }
 
-static void print_if(int needed, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void print_if(int needed, const char *fmt,
+							   va_list args)
 {
 	char text[sizeof(fault_text)];
 

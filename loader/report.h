@@ -7,6 +7,7 @@
 #ifndef MMA_REPORT_H
 #define MMA_REPORT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,11 +21,29 @@ enum mma_exit {
 /* -1: -q, 0, 1: -v, 2: -vv with libbpf's own log. */
 void report_set_verbosity(int verbosity);
 
-/* Each remembers "object: cause; remedy" and returns -err. The first one stays:
- * what fails while things are put back is its consequence. */
-int fault(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int fault_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-int fault_kernel(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Remembers "object: cause; remedy". The first one stays: what fails while
+ * things are put back is its consequence. */
+void fault_remember(enum mma_exit code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A fault is never 0, whatever errno was. */
+static inline int fault_code(int err)
+{
+	return err > 0 ? -err : -EIO;
+}
+
+/* clang-format off */
+#define fault_with(code, err, ...)                 \
+	({                                         \
+		int fault_err_ = fault_code(err);  \
+		fault_remember(code, __VA_ARGS__); \
+		fault_err_;                        \
+	})
+/* clang-format on */
+
+/* Each remembers a printf-like text and is -err. */
+#define fault(err, ...) fault_with(MMA_EXIT_FAILED, err, __VA_ARGS__)
+#define fault_usage(...) fault_with(MMA_EXIT_USAGE, EINVAL, __VA_ARGS__)
+#define fault_kernel(err, ...) fault_with(MMA_EXIT_KERNEL, err, __VA_ARGS__)
 
 /* For a caller that goes on without what failed. */
 void fault_forget(void);

@@ -100,12 +100,13 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 static long long read_number(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	long long number;
+	long long number = -1;
+	char line[32];
 
 	if (!file)
 		return -1;
-	if (fscanf(file, "%lld", &number) != 1)
-		number = -1;
+	if (fgets(line, sizeof(line), file))
+		number = strtoll(line, NULL, 10);
 	fclose(file);
 	return number;
 }
@@ -146,50 +147,66 @@ static int measure_here(const struct netns *netns, void *data)
 	return 0;
 }
 
+/* One more entry, zeroed; NULL where memory runs out. */
+static struct status_netns *add_netns(struct status *status)
+{
+	struct status_netns *list = realloc(status->netns, (status->n_netns + 1) * sizeof(*list));
+
+	if (!list)
+		return NULL;
+	status->netns = list;
+	return memset(&list[status->n_netns++], 0, sizeof(*list));
+}
+
 static int read_namespace(const struct maps *maps, const struct netns *netns, struct status *status)
 {
-	struct status_netns *ret = &status->netns[status->n_netns++];
+	struct status_netns *ret = add_netns(status);
 	struct mma_netns entry;
-	int err = strip_measure(netns, &ret->strip);
+	int err;
 
+	if (!ret)
+		return fault(ENOMEM, "network namespaces: out of memory");
 	ret->cookie = netns->cookie;
 	ret->reachable = true;
 	ret->covered = !bpf_map_lookup_elem(maps->netns, &netns->cookie, &entry);
+	err = strip_measure(netns, &ret->strip);
 	return err ? err : netns_run(netns, measure_here, ret);
 }
 
+static bool has_netns(const struct status *status, uint64_t cookie)
+{
+	for (size_t i = 0; i < status->n_netns; i++)
+		if (status->netns[i].cookie == cookie)
+			return true;
+	return false;
+}
+
 /* Namespaces of the map in which no process of a service is now. */
-static void read_unreachable(const struct maps *maps, struct status *status)
+static int read_unreachable(const struct maps *maps, struct status *status)
 {
 	uint64_t cookie, *previous = NULL;
+	struct status_netns *ret;
 
-	while (status->n_netns < MMA_MAX_NETNS &&
-	       !bpf_map_get_next_key(maps->netns, previous, &cookie)) {
-		bool known = false;
-
-		for (size_t i = 0; i < status->n_netns; i++)
-			known |= status->netns[i].cookie == cookie;
-		if (!known)
-			status->netns[status->n_netns++] = (struct status_netns){
-				.cookie = cookie,
-				.covered = true,
-			};
+	while (!bpf_map_get_next_key(maps->netns, previous, &cookie)) {
 		previous = &cookie;
+		if (has_netns(status, cookie))
+			continue;
+		ret = add_netns(status);
+		if (!ret)
+			return fault(ENOMEM, "network namespaces: out of memory");
+		ret->cookie = cookie;
+		ret->covered = true;
 	}
+	return 0;
 }
 
 static int read_namespaces(struct gather *gather)
 {
-	struct status *status = gather->status;
 	int err = 0;
 
-	status->netns = calloc(gather->namespaces.n + MMA_MAX_NETNS, sizeof(*status->netns));
-	if (!status->netns)
-		return fault(ENOMEM, "network namespaces: out of memory");
 	for (size_t i = 0; !err && i < gather->namespaces.n; i++)
-		err = read_namespace(gather->maps, &gather->namespaces.list[i], status);
-	read_unreachable(gather->maps, status);
-	return err;
+		err = read_namespace(gather->maps, &gather->namespaces.list[i], gather->status);
+	return err ? err : read_unreachable(gather->maps, gather->status);
 }
 
 static int by_path(const void *a, const void *b)
@@ -246,6 +263,14 @@ const char *status_listener_reason(const struct status *status,
 	return "";
 }
 
+static void status_free(struct status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++)
+		listeners_free(&status->services[i].listeners);
+	free(status->services);
+	free(status->netns);
+}
+
 int status_run(const struct request *request)
 {
 	static struct status status = { .reason = "nothing is attached" };
@@ -257,12 +282,13 @@ int status_run(const struct request *request)
 		err = maps_open(&maps);
 	if (!err)
 		err = read_all(&maps, &status);
-	if (!err)
-		maps_close(&maps);
-	if (err && err != -ENOENT)
-		return err;
-	if (request->json)
-		return status_print_json(&status);
-	status_print_text(&status);
-	return 0;
+	maps_close(&maps);
+	if (err == -ENOENT)
+		err = 0; /* nothing attached is an answer, too */
+	if (!err && request->json)
+		err = status_print_json(&status);
+	else if (!err)
+		status_print_text(&status);
+	status_free(&status);
+	return err;
 }

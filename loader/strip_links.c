@@ -31,7 +31,15 @@ static struct strip_name strip_name(uint64_t cookie, unsigned int ifindex)
 
 static bool read_name(const char *name, uint64_t *ret_cookie, unsigned int *ret_ifindex)
 {
-	return sscanf(name, PREFIX "%" SCNu64 "-%u", ret_cookie, ret_ifindex) == 2;
+	char *dash;
+
+	if (strncmp(name, PREFIX, strlen(PREFIX)))
+		return false;
+	*ret_cookie = strtoull(name + strlen(PREFIX), &dash, 10);
+	if (*dash != '-')
+		return false;
+	*ret_ifindex = (unsigned int)strtoul(dash + 1, NULL, 10);
+	return true;
 }
 
 /* The id of the pinned link of this name and its interface; 0: none. */

@@ -118,7 +118,7 @@ static int read_name(const char *given, struct unit *ret)
 /* The .socket unit among those that trigger this one, if it is in use. */
 static int find_socket(const char *triggers, struct unit *ret)
 {
-	char words[1024], text[4096], state[64], *save = NULL;
+	char words[1024], text[4096] = "", state[64], *save = NULL;
 
 	snprintf(words, sizeof(words), "%s", triggers);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
@@ -142,7 +142,7 @@ static int find_socket(const char *triggers, struct unit *ret)
 
 int systemd_find_unit(const char *given, struct unit *ret)
 {
-	char text[8192], value[1024];
+	char text[8192] = "", value[1024];
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
