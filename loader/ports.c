@@ -102,6 +102,9 @@ static int parse_item(const char *item, const char *services, struct port_list *
 	slash = strchr(text, '/');
 	if (slash) {
 		*slash = '\0';
+		if (!text[0])
+			return fault_usage("%s: no port before the role; write it as 25/listen",
+					   item);
 		err = read_roles(item, slash + 1, &roles);
 		if (err)
 			return err;
@@ -183,7 +186,7 @@ static uint8_t denied_of(int own)
 static uint8_t entry(uint8_t roles, uint8_t denied)
 {
 	denied &= (uint8_t)~roles;
-	return roles ? (uint8_t)(roles | denied << DENIED_SHIFT) : 0;
+	return denied == MMA_ROLE_BOTH ? 0 : (uint8_t)(roles | denied << DENIED_SHIFT);
 }
 
 uint8_t ports_added(int own, int all, uint8_t roles)
