@@ -133,6 +133,17 @@ static int resolve_in(const char *arg, const struct mount *mount, const char *be
 	return err;
 }
 
+/* The part below the mount of a path from the hierarchy's root; NULL where the
+ * mount does not show it. */
+static const char *below_mount(const struct mount *mount, const char *path)
+{
+	size_t len = strcmp(mount->root, "/") ? strlen(mount->root) : 0;
+
+	if (strncmp(path, mount->root, len) || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len;
+}
+
 /* The cgroup of this process: "0::/path" of cgroups(7). systemd runs some
  * processes of a service in its sub-cgroup ".control" (Delegate=). */
 static int own_path(char *ret_path, size_t size)
@@ -167,22 +178,32 @@ static int own_path(char *ret_path, size_t size)
 int cgroup_resolve(const char *arg, struct cgroup *ret)
 {
 	char path[PATH_MAX] = "", own[PATH_MAX] = "";
-	const char *given = arg;
 	struct mount mount;
 	int err;
 
 	if (!arg[0])
 		return fault_usage("an empty --cgroup; name the cgroup of a service");
 	if (!strcmp(arg, "self")) {
+		const char *below;
+
 		err = own_path(own, sizeof(own));
+		if (!err)
+			err = need_cgroup2(&mount);
 		if (err)
 			return err;
-		given = own + (own[0] == '/');
+		below = below_mount(&mount, own);
+		if (!below)
+			return fault(
+				ENOENT,
+				"self: the cgroup %s is not below the cgroup2 mount %s; mount all of cgroup2, or attach from the host",
+				own, mount.point);
+		err = clean(arg, below, path, sizeof(path));
+		return err ? err : resolve_in(arg, &mount, path, ret);
 	}
-	err = clean(arg, given, path, sizeof(path));
+	err = clean(arg, arg, path, sizeof(path));
 	if (err)
 		return err;
-	if (given[0] != '/') {
+	if (arg[0] != '/') {
 		err = need_cgroup2(&mount);
 		return err ? err : resolve_in(arg, &mount, path, ret);
 	}
@@ -218,12 +239,11 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret)
 		if (err)
 			return -ENOENT;
 	} else {
-		const char *below = key->path;
-		size_t len = strcmp(mount.root, "/") ? strlen(mount.root) : 0;
+		const char *below = below_mount(&mount, key->path);
 
-		if (strncmp(below, mount.root, len))
+		if (!below)
 			return -ENOENT;
-		snprintf(path, sizeof(path), "%s", below + len);
+		snprintf(path, sizeof(path), "%s", below);
 	}
 	if (strlen(mount.point) + strlen(path) >= sizeof(ret->dir))
 		return -ENAMETOOLONG;
