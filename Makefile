@@ -108,3 +108,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(OBJ:.o=.d)
+
+-include tests/tests.mk

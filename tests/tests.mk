@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make unit: C unit tests (no root) and native BPF tests (root; skipped with the reason where not
+# possible); make fuzz; make proof. Each prints a line for each test and 'N passed, N failed, N
+# skipped', and leaves JUnit XML in build/tests/.
+
+TESTS    := $(BUILD)/tests
+# Chosen on their own: sanitizers and hardening do not go together.
+TEST_CC  ?= $(CC)
+TEST_FLAGS = $(CPPFLAGS_OURS) -Itests/unit -Ibpf -std=gnu11 -O1 -g $(WARNINGS) \
+	     -fno-omit-frame-pointer -MMD -MP
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+FAKES    = fopen stat name_to_handle_at
+comma   := ,
+
+UNIT     := options ports allowlist cgroup mounts report cli
+UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
+# What the tests need of the loader, and share; the linker takes what each one uses.
+UNIT_LIB := $(TESTS)/unit.a
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o report.o cli.o) \
+	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
+
+$(TESTS)/unit $(TESTS)/loader $(TESTS)/bpf $(TESTS)/fuzz:
+	$(Q)mkdir -p $@
+
+$(TESTS)/loader/%.o: loader/%.c $(MADE) | $(TESTS)/loader
+	$(call say,CC)
+	$(Q)$(TEST_CC) $(TEST_FLAGS) $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(TESTS)/unit/%.o: tests/unit/%.c | $(TESTS)/unit
+	$(call say,CC)
+	$(Q)$(TEST_CC) $(TEST_FLAGS) $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(UNIT_LIB): $(UNIT_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(TESTS)/unit/allowlist: FAKES = bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem
+$(UNIT_BIN): %: %.o $(UNIT_LIB)
+	$(call say,LD)
+	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
+
+.PHONY: unit unit-c
+unit: unit-c
+
+unit-c: $(UNIT_BIN)
+	$(Q)tests/tap unit $^
+
+-include $(wildcard $(TESTS)/*/*.d)

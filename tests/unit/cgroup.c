@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* PATH of --cgroup, on a machine whose mounts and own cgroup are the test's. */
+#include "cgroup.h"
+#include "check.h"
+#include "fake_files.h"
+#include "fault_text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MOUNTINFO "/proc/self/mountinfo"
+#define OWN "/proc/self/cgroup"
+
+#define ROOT "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+#define UNIFIED ROOT "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+#define HYBRID                                                         \
+	ROOT "29 22 0:25 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"       \
+	     "30 29 0:26 / /sys/fs/cgroup/unified rw - cgroup2 c rw\n" \
+	     "31 29 0:27 / /sys/fs/cgroup/pids rw - cgroup c rw,pids\n"
+#define V1 ROOT "31 22 0:27 / /sys/fs/cgroup/pids rw - cgroup c rw,pids\n"
+/* A subtree that was bind-mounted, as in a container with the host's cgroups. */
+#define SUBTREE ROOT "30 22 0:26 /machine.slice/c1 /sys/fs/cgroup rw - cgroup2 c rw\n"
+/* The same from inside a cgroup namespace below it. */
+#define ABOVE ROOT "30 22 0:26 /../.. /sys/fs/cgroup rw - cgroup2 c rw\n"
+
+#define FS "/sys/fs/cgroup"
+#define SERVICE "/system.slice/postfix.service"
+
+static const struct good {
+	const char *name, *mounts, *own, *arg, *key, *dir;
+} good[] = {
+	{ "absolute", UNIFIED, "", FS SERVICE, SERVICE, FS SERVICE },
+	{ "absolute, hybrid", HYBRID, "", FS "/unified" SERVICE, SERVICE, FS "/unified" SERVICE },
+	{ "relative to the root of the hierarchy", UNIFIED, "", "system.slice/postfix.service",
+	  SERVICE, FS SERVICE },
+	{ "relative, hybrid", HYBRID, "", "system.slice/postfix.service", SERVICE,
+	  FS "/unified" SERVICE },
+	{ "one level", UNIFIED, "", "mail", "/mail", FS "/mail" },
+	{ "slashes at the end", UNIFIED, "", FS "/mail///", "/mail", FS "/mail" },
+	{ "slashes and dots between", UNIFIED, "", "/./sys//fs/./cgroup/./a//./b/.", "/a/b",
+	  FS "/a/b" },
+	{ "a relative path that starts with a dot", UNIFIED, "", "./a", "/a", FS "/a" },
+	{ "names that begin with dots", UNIFIED, "", "..a/.b/...", "/..a/.b/...",
+	  FS "/..a/.b/..." },
+	{ "white space, and what mountinfo escapes", UNIFIED, "", "a b/c\\040d", "/a b/c\\040d",
+	  FS "/a b/c\\040d" },
+	{ "a subtree that is bind-mounted", SUBTREE, "", FS "/svc", "/machine.slice/c1/svc",
+	  FS "/svc" },
+	{ "a cgroup called self", UNIFIED, "0::/other\n", "./self", "/self", FS "/self" },
+	{ "self", UNIFIED, "0::" SERVICE "\n", "self", SERVICE, FS SERVICE },
+	{ "self, hybrid", HYBRID, "9:pids:/x\n1:name=systemd:/y\n0::" SERVICE "\n", "self", SERVICE,
+	  FS "/unified" SERVICE },
+	{ "self in .control of systemd", UNIFIED, "0::" SERVICE "/.control\n", "self", SERVICE,
+	  FS SERVICE },
+	{ "self in a sub-cgroup of the service's own", UNIFIED, "0::" SERVICE "/control\n", "self",
+	  SERVICE "/control", FS SERVICE "/control" },
+	{ "self on a subtree that is bind-mounted", SUBTREE, "0::/machine.slice/c1/svc\n", "self",
+	  "/machine.slice/c1/svc", FS "/svc" },
+};
+
+#define NOT_INSIDE                                             \
+	": not inside a cgroup2 mount; pass a path inside it," \
+	" such as /sys/fs/cgroup/system.slice/postfix.service"
+#define IS_ROOT ": the root of the hierarchy is the whole host; name the cgroup of a service"
+#define DOTS ": \"..\" is not accepted in a cgroup's path; write it out"
+#define ON_V1 ": on a cgroup v1 hierarchy; give the path inside the cgroup2 mount"
+#define NO_CGROUP2 "cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup"
+
+static const struct bad {
+	const char *name, *mounts, *own, *arg;
+	enum mma_exit code;
+	const char *message;
+} bad[] = {
+	{ "nothing", UNIFIED, "", "", 2, "an empty --cgroup; name the cgroup of a service" },
+	{ "/", UNIFIED, "", "/", 2, "/" NOT_INSIDE },
+	{ "the mount's root", UNIFIED, "", FS, 2, FS IS_ROOT },
+	{ "the mount's root with a slash", UNIFIED, "", FS "/", 2, FS "/" IS_ROOT },
+	{ "the root, relative", UNIFIED, "", ".", 2, "." IS_ROOT },
+	{ "self in the root", UNIFIED, "0::/\n", "self", 2, "self" IS_ROOT },
+	{ "self outside the cgroup namespace", UNIFIED, "0::/../svc\n", "self", 2, "self" DOTS },
+	{ "..", UNIFIED, "", FS "/a/../b", 2, FS "/a/../b" DOTS },
+	{ ".. at the end", UNIFIED, "", "a/..", 2, "a/.." DOTS },
+	{ ".. at the start", UNIFIED, "", "../a", 2, "../a" DOTS },
+	{ "outside", UNIFIED, "", "/etc", 2, "/etc" NOT_INSIDE },
+	{ "beside the mount", UNIFIED, "", "/sys/fs/cgroups/a", 2, "/sys/fs/cgroups/a" NOT_INSIDE },
+	{ "the hybrid layout's tmpfs", HYBRID, "", FS "/a", 2, FS "/a" NOT_INSIDE },
+	{ "cgroup v1", HYBRID, "", FS "/pids/a", 2, FS "/pids/a" ON_V1 },
+	{ "the root of cgroup v1", HYBRID, "", FS "/pids", 2, FS "/pids" ON_V1 },
+	{ "no cgroup2, relative", V1, "", "a", 1, NO_CGROUP2 },
+	{ "no cgroup2, absolute", V1, "", FS "/unified/a", 2, FS "/unified/a" NOT_INSIDE },
+	{ "no mount at all", "", "", "/a", 2, "/a" NOT_INSIDE },
+	{ "no /proc, absolute", NULL, "", "/a", 1,
+	  MOUNTINFO ": cannot be read (No such file or directory); mount proc" },
+	{ "no /proc, self", UNIFIED, NULL, "self", 1,
+	  OWN ": cannot be read (No such file or directory); mount proc" },
+	{ "self without cgroup2", UNIFIED, "3:pids:/a\n", "self", 1,
+	  "self: this process is in no cgroup of the v2 hierarchy; mount cgroup2" },
+	{ "self outside a subtree that is bind-mounted", SUBTREE, "0::/machine.slice/c10/x\n",
+	  "self", 1,
+	  "self: the cgroup /machine.slice/c10/x is not below the cgroup2 mount " FS
+	  "; mount all of cgroup2, or attach from the host" },
+	{ "self above the cgroup namespace", ABOVE, "0::/svc\n", "self", 1,
+	  "self: the cgroup /svc is not below the cgroup2 mount " FS
+	  "; mount all of cgroup2, or attach from the host" },
+	{ "a file of a cgroup", UNIFIED, "", FS "/a/cgroup.procs", 2,
+	  FS "/a/cgroup.procs: not a directory; name the cgroup itself" },
+	{ "in a cgroup namespace, not there", ABOVE, "", FS "/nosuch", 1,
+	  FS "/nosuch: not there (No such file or directory), and inside a cgroup namespace"
+	     " a path cannot be followed; create it first, or attach from the host" },
+};
+
+static struct cgroup cgroup;
+
+static void machine(const char *mounts, const char *own)
+{
+	fake_files_forget();
+	fake_file(MOUNTINFO, mounts);
+	fake_file(OWN, own);
+	fake_dir(FS "/", 1);
+	fake_dir(FS "/unified/", 1);
+	fake_dir(FS "/a/cgroup.procs", 0);
+	memset(&cgroup, 0xee, sizeof(cgroup));
+}
+
+static void resolves(void **state)
+{
+	const struct good *row = *state;
+	struct mma_path_key key = { 0 };
+	struct cgroup again;
+
+	machine(row->mounts, row->own);
+	assert_int_equal(cgroup_resolve(row->arg, &cgroup), 0);
+	assert_string_equal(cgroup.key.path, row->key);
+	assert_string_equal(cgroup.dir, row->dir);
+	assert_false(cgroup.by_id);
+	/* A key of a hash: all of it counts. */
+	snprintf(key.path, sizeof(key.path), "%s", row->key);
+	assert_memory_equal(&cgroup.key, &key, sizeof(key));
+	assert_int_equal(cgroup_of_key(&key, &again), 0);
+	assert_string_equal(again.dir, row->dir);
+}
+
+static void refuses(void **state)
+{
+	const struct bad *row = *state;
+	char text[8192];
+	int err;
+
+	machine(row->mounts, row->own);
+	err = cgroup_resolve(row->arg, &cgroup);
+	assert_true(err < 0);
+	assert_int_equal(fault_read(err, text, sizeof(text)), row->code);
+	assert_string_equal(text, row->message);
+}
+
+/* The longest path that a key holds, and follow can tell from a cut one. */
+static void length(void **state)
+{
+	char path[MMA_PATH_SIZE + 1], text[8192];
+	int err;
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	machine(UNIFIED, "");
+	path[MMA_PATH_SIZE - 3] = '\0'; /* and the slash in front: 510 bytes */
+	assert_int_equal(cgroup_resolve(path, &cgroup), 0);
+	assert_int_equal(strlen(cgroup.key.path), MMA_PATH_SIZE - 2);
+	path[MMA_PATH_SIZE - 3] = 'x';
+	path[MMA_PATH_SIZE - 2] = '\0';
+	err = cgroup_resolve(path, &cgroup);
+	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+	assert_string_equal(text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: too long;"
+				  " a cgroup's path may have 510 bytes");
+	machine(SUBTREE, ""); /* the mount's root counts, too */
+	path[MMA_PATH_SIZE - 3 - strlen("/machine.slice/c1")] = '\0';
+	assert_int_equal(cgroup_resolve(path, &cgroup), 0);
+	path[MMA_PATH_SIZE - 3 - strlen("/machine.slice/c1")] = 'x';
+	path[MMA_PATH_SIZE - 2 - strlen("/machine.slice/c1")] = '\0';
+	err = cgroup_resolve(path, &cgroup);
+	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+}
+
+/* Longer than any buffer on the way. */
+static void great_length(void **state)
+{
+	static char path[3 * PATH_MAX];
+	char text[8192];
+	int err;
+
+	(void)state;
+	memset(path, 'x', sizeof(path) - 1);
+	for (int absolute = 0; absolute < 2; absolute++) {
+		machine(UNIFIED, "");
+		path[0] = absolute ? '/' : 'x';
+		err = cgroup_resolve(path, &cgroup);
+		assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+		assert_non_null(strstr(text, "too long"));
+	}
+}
+
+static void depth(void **state)
+{
+	char path[2 * MMA_MAX_LEVEL + 3] = "", text[8192];
+	int err;
+
+	(void)state;
+	machine(UNIFIED, "");
+	for (int i = 0; i < MMA_MAX_LEVEL; i++)
+		strcat(path, i ? "/a" : "a");
+	assert_int_equal(cgroup_resolve(path, &cgroup), 0);
+	assert_true(cgroup_level_bit(&cgroup.key) == 1ULL << 63);
+	strcat(path, "/a");
+	err = cgroup_resolve(path, &cgroup);
+	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+	assert_non_null(strstr(text, ": deeper than 63 levels; attach one of its parents"));
+}
+
+/* Where the root is another cgroup's: only the id is known. */
+static void by_id(void **state)
+{
+	struct mma_path_key key = { "id:4711" };
+
+	(void)state;
+	machine(UNIFIED, "");
+	fake_dir(FS "/", 77);
+	fake_dir(FS "/svc", 4711);
+	assert_int_equal(cgroup_resolve(FS "/svc", &cgroup), 0);
+	assert_true(cgroup.by_id);
+	assert_memory_equal(&cgroup.key, &key, sizeof(key));
+	machine(ABOVE, "");
+	fake_dir(FS "/svc", 4711);
+	assert_int_equal(cgroup_resolve(FS "/svc", &cgroup), 0);
+	assert_true(cgroup.by_id);
+	assert_memory_equal(&cgroup.key, &key, sizeof(key));
+}
+
+/* A key from another time, and a mount that does not show it. */
+static void not_below_the_mount(void **state)
+{
+	struct mma_path_key longer = { "/machine.slice/c10/svc" }, root = { "/machine.slice/c1" };
+
+	(void)state;
+	machine(SUBTREE, "");
+	assert_int_equal(cgroup_of_key(&longer, &cgroup), -ENOENT);
+	assert_int_equal(cgroup_of_key(&root, &cgroup), 0);
+	assert_string_equal(cgroup.dir, FS);
+}
+
+static const struct level {
+	const char *name;
+	uint64_t bit;
+} levels[] = {
+	{ "/a", 1 << 1 },
+	{ "/system.slice/postfix.service", 1 << 2 },
+	{ "/a/b/c/d", 1 << 4 },
+	{ "id:4711", ~1ULL }, /* any but the root */
+};
+
+static void has_level(void **state)
+{
+	const struct level *row = *state;
+	struct mma_path_key key = { { 0 } };
+
+	snprintf(key.path, sizeof(key.path), "%s", row->name);
+	assert_true(cgroup_level_bit(&key) == row->bit);
+}
+
+static const struct cover {
+	const char *name, *outer, *inner;
+	bool covers;
+} covers[] = {
+	{ "itself", "/a", "/a", true },
+	{ "a child", "/a", "/a/b", true },
+	{ "a grandchild", "/a", "/a/b/c", true },
+	{ "not a parent", "/a/b", "/a", false },
+	{ "not a sibling", "/a/b", "/a/c", false },
+	{ "not a longer name", "/a", "/ab", false },
+	{ "not a longer name below", "/a/b", "/a/bc/d", false },
+	{ "not a shorter name", "/ab", "/a", false },
+	{ "an id, itself", "id:47", "id:47", true },
+	{ "an id, not a longer one", "id:47", "id:471", false },
+	{ "an id, not a path", "id:47", "/id:47", false },
+};
+
+static void covers_inner(void **state)
+{
+	const struct cover *row = *state;
+	struct mma_path_key outer = { { 0 } }, inner = { { 0 } };
+
+	snprintf(outer.path, sizeof(outer.path), "%s", row->outer);
+	snprintf(inner.path, sizeof(inner.path), "%s", row->inner);
+	assert_int_equal(cgroup_covers(&outer, &inner), row->covers);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	add_table(&suite, resolves, good);
+	add_table(&suite, refuses, bad);
+	add_test(&suite, "510 bytes fit, 511 do not", length, NULL);
+	add_test(&suite, "far too long, relative and absolute", great_length, NULL);
+	add_test(&suite, "63 levels fit, 64 do not", depth, NULL);
+	add_test(&suite, "in a cgroup namespace: by id", by_id, NULL);
+	add_test(&suite, "a key that the mount does not show", not_below_the_mount, NULL);
+	add_table(&suite, has_level, levels);
+	add_table(&suite, covers_inner, covers);
+	return run_suite("cgroup", &suite);
+}

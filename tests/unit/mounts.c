@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading mountinfo(5): escapes, mounts over mounts, lines that make no sense. */
+#include "check.h"
+#include "fake_files.h"
+#include "fault_text.h"
+#include "mounts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MOUNTINFO "/proc/self/mountinfo"
+
+#define ROOT "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
+
+static const struct row {
+	const char *name, *mounts, *path;
+	const char *point, *root, *type; /* type NULL: -ENOENT */
+} paths[] = {
+	{ "the root", ROOT, "/etc", "", "/", "ext4" },
+	{ "the root itself", ROOT, "", "", "/", "ext4" },
+	{ "the longest point wins",
+	  ROOT "23 22 0:5 / /a rw - t1 x rw\n24 23 0:6 / /a/b rw - t2 x rw\n", "/a/b/c", "/a/b",
+	  "/", "t2" },
+	{ "the longest point wins in any order",
+	  "24 23 0:6 / /a/b rw - t2 x rw\n23 22 0:5 / /a rw - t1 x rw\n" ROOT, "/a/b/c", "/a/b",
+	  "/", "t2" },
+	{ "the point itself", ROOT "23 22 0:5 / /a rw - t1 x rw\n", "/a", "/a", "/", "t1" },
+	{ "not by half a name", ROOT "23 22 0:5 / /a rw - t1 x rw\n", "/ab", "", "/", "ext4" },
+	{ "a later mount covers an earlier one",
+	  ROOT "23 22 0:5 / /a rw - t1 x rw\n24 23 0:6 /sub /a rw - t2 x rw\n", "/a/b", "/a",
+	  "/sub", "t2" },
+	{ "a later mount over the root", ROOT "23 22 0:5 / / rw - t1 x rw\n", "/a", "", "/", "t1" },
+	{ "one optional field", ROOT "23 22 0:5 / /a rw shared:1 - t1 x rw\n", "/a", "/a", "/",
+	  "t1" },
+	{ "several optional fields",
+	  ROOT "23 22 0:5 /r /a rw shared:1 master:2 unbindable - t1 x rw\n", "/a", "/a", "/r",
+	  "t1" },
+	{ "a blank in the point", ROOT "23 22 0:5 / /a\\040b rw - t1 x rw\n", "/a b/c", "/a b", "/",
+	  "t1" },
+	{ "a tab and a newline in the point", ROOT "23 22 0:5 / /a\\011\\012b rw - t1 x rw\n",
+	  "/a\t\nb", "/a\t\nb", "/", "t1" },
+	{ "a backslash in the point", ROOT "23 22 0:5 / /a\\134040b rw - t1 x rw\n", "/a\\040b/c",
+	  "/a\\040b", "/", "t1" },
+	{ "a blank in the root", ROOT "23 22 0:5 /x\\040y /a rw - t1 x rw\n", "/a", "/a", "/x y",
+	  "t1" },
+	{ "a backslash that escapes nothing", ROOT "23 22 0:5 / /a\\9b\\04 rw - t1 x rw\n",
+	  "/a\\9b\\04", "/a\\9b\\04", "/", "t1" },
+	{ "a source that looks like a separator", ROOT "23 22 0:5 / /a rw - t1 - - rw\n", "/a",
+	  "/a", "/", "t1" },
+	{ "no newline at the end", ROOT "23 22 0:5 / /a rw - t1 x rw", "/a", "/a", "/", "t1" },
+	{ "lines that make no sense are passed over",
+	  "\n-\n - \n23\n23 22\n23 22 0:5\n23 22 0:5 /\n23 22 0:5 / /a rw\n" ROOT
+	  "23 - t1\n23 22 0:5 - t1\n23 22 0:5 / - t1\n",
+	  "/a", "", "/", "ext4" },
+	{ "no root: nothing", "23 22 0:5 / /a rw - t1 x rw\n", "/b", NULL, NULL, NULL },
+	{ "an empty file", "", "/a", NULL, NULL, NULL },
+};
+
+static struct mount found;
+
+static void lies_on(void **state)
+{
+	const struct row *row = *state;
+	int err;
+
+	fake_files_forget();
+	fake_file(MOUNTINFO, row->mounts);
+	err = mount_of_path(row->path, &found);
+	assert_int_equal(err, row->type ? 0 : -ENOENT);
+	if (err)
+		return;
+	assert_string_equal(found.point, row->point);
+	assert_string_equal(found.root, row->root);
+	assert_string_equal(found.type, row->type);
+}
+
+static void by_type(void **state)
+{
+	(void)state;
+	fake_files_forget();
+	fake_file(MOUNTINFO, ROOT "23 22 0:5 / /v1 rw - cgroup x rw\n"
+				  "24 22 0:6 / /first rw - cgroup2 x rw\n"
+				  "25 22 0:6 / /first/longer rw - cgroup2 x rw\n");
+	assert_int_equal(mount_of_type("cgroup2", &found), 0);
+	assert_string_equal(found.point, "/first");
+	assert_int_equal(mount_of_type("cgroup", &found), 0);
+	assert_string_equal(found.point, "/v1");
+	assert_int_equal(mount_of_type("bpf", &found), -ENOENT);
+	assert_int_equal(mount_of_type("cgroup22", &found), -ENOENT);
+}
+
+static void no_proc(void **state)
+{
+	char text[4096];
+	int err;
+
+	(void)state;
+	fake_files_forget();
+	fake_file(MOUNTINFO, NULL);
+	err = mount_of_type("cgroup2", &found);
+	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_FAILED);
+	assert_string_equal(text,
+			    MOUNTINFO ": cannot be read (No such file or directory); mount proc");
+}
+
+/* Names longer than a path can be, and a type longer than its field. */
+static void long_fields(void **state)
+{
+	static char line[5 * PATH_MAX];
+	char name[2 * PATH_MAX];
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	snprintf(line, sizeof(line), "23 22 0:5 /%s /%s rw - %.100s x rw\n" ROOT, name, name, name);
+	fake_files_forget();
+	fake_file(MOUNTINFO, line);
+	assert_int_equal(mount_of_path("/a", &found), 0);
+	assert_string_equal(found.type, "ext4");
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	add_table(&suite, lies_on, paths);
+	add_test(&suite, "by type: the first one", by_type, NULL);
+	add_test(&suite, "no /proc: a fault", no_proc, NULL);
+	add_test(&suite, "fields longer than their place", long_fields, NULL);
+	return run_suite("mounts", &suite);
+}
