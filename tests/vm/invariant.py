@@ -23,26 +23,32 @@ class Violation(AssertionError):
     pass
 
 
-def round_incoming(cgroup):
-    """Listener in the cgroup, MPTCP client outside."""
-    with mma.listen(PORT, cgroup=cgroup) as listener:
-        got = mma.try_connection(listener, socket.socket(socket.AF_INET, socket.SOCK_STREAM, mma.MPTCP))
-    if got.client or got.server:
-        raise Violation(f"port {PORT} spoke MPTCP: {got}")
-
-
-def round_outgoing(cgroup):
-    """MPTCP listener outside, client in the cgroup, to a port that it may not use."""
-    with mma.listen(PORT, proto=mma.MPTCP) as listener:
-        got = mma.try_connection(listener, mma.make_socket(cgroup=cgroup))
-    if got.client or got.server:
-        raise Violation(f"outgoing to port {PORT} spoke MPTCP: {got}")
+def sockets_of(cgroup, **place):
+    """A listener on PORT and another TCP socket, made in the cgroup."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with here, there:
+        def make():
+            with mma.listen(PORT) as listener, socket.socket() as client:
+                socket.send_fds(there, [b"."], [listener.fileno(), client.fileno()])
+        mma.inside(make, cgroup=cgroup, **place)
+        _, fds, _, _ = socket.recv_fds(here, 1, 2)
+    listener, client = (socket.socket(fileno=fd) for fd in fds)
+    listener.settimeout(20)
+    return listener, client
 
 
 def check(cgroup):
-    """Both, now; for use between two steps of a test."""
-    round_incoming(cgroup)
-    round_outgoing(cgroup)
+    """Now: the cgroup is served (sockets made, bound, listening, connected), and
+    neither direction is MPTCP."""
+    listener, client = sockets_of(cgroup)
+    with listener:
+        got = mma.try_connection(listener, socket.socket(proto=mma.MPTCP))
+    if got.client or got.server:
+        raise Violation(f"port {PORT} spoke MPTCP: {got}")
+    with mma.listen(PORT, proto=mma.MPTCP) as outside:
+        got = mma.try_connection(outside, client)
+    if got.client or got.server:
+        raise Violation(f"outgoing to port {PORT} spoke MPTCP: {got}")
 
 
 class Background:
@@ -87,7 +93,9 @@ class Background:
         return self._tell(b"resume")
 
     def stop(self):
-        """Number of rounds; raises what a round raised."""
+        """Number of rounds; raises what a round raised, once."""
+        if self.here.fileno() < 0:
+            return -1
         self.here.close()
         with os.fdopen(self.outcome, "rb") as f:
             data = f.read()
