@@ -5,7 +5,12 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-SBINDIR  = $(DESTDIR)$(PREFIX)/sbin
+SBINDIR  = $(PREFIX)/sbin
+MANDIR   = $(PREFIX)/share/man
+DOCDIR   = $(PREFIX)/share/doc/mptcp-mail-attach
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+UNITDIR  = $(PREFIX)/lib/systemd/system
+RULESDIR = $(PREFIX)/lib/udev/rules.d
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -33,7 +38,8 @@ CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
 CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN)
 LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
 BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu \
+	       -ffile-prefix-map=$(CURDIR)=. # the build id tells sources, not places
 
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
@@ -86,13 +92,48 @@ $(BUILD)/tools-ok: Makefile | $(BUILD)/bpf
 deps:
 	scripts/deps build
 
+MAN     := $(BUILD)/mptcp-mail-attach.8
+TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
+EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*.conf))
+
+.PHONY: man
+man: $(MAN)
+$(MAN): man/mptcp-mail-attach.8.scd VERSION | $(BUILD)/loader
+	$(call say,MAN)
+	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page; on Debian: make deps" >&2; exit 1; }
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | scdoc > $@.tmp && mv $@.tmp $@
+
+# What names the command, names it where it is installed.
+at_sbin = sed 's|/usr/sbin/|$(SBINDIR)/|' $(1) | install -D -m 0644 /dev/stdin "$(DESTDIR)$(2)"
+
 .PHONY: install uninstall
-install: $(BIN)
-	install -d $(SBINDIR)
-	install -m 0755 $(BIN) $(SBINDIR)/mptcp-mail-attach
+install: $(BIN) $(MAN)
+	install -D -m 0755 $(BIN) "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach"
+	install -D -m 0644 $(MAN) "$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8"
+	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
+	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
+	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
+	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
 uninstall:
-	rm -f $(SBINDIR)/mptcp-mail-attach
+	rm -f "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
+		"$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8" \
+		"$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach" \
+		"$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules" \
+		"$(DESTDIR)$(UNITDIR)/mptcp-mail-attach-refresh.service"
+	rm -rf "$(DESTDIR)$(DOCDIR)"
+
+# Both from the last commit: what is not committed is not in them.
+.PHONY: dist deb
+dist: | $(BUILD)/loader
+	git archive --format=tar.gz --prefix=mptcp-mail-attach-$(VERSION)/ -o $(TARBALL) HEAD
+	@echo $(TARBALL)
+
+deb: dist
+	@scripts/deps package
+	rm -rf $(BUILD)/deb && mkdir $(BUILD)/deb && tar -C $(BUILD)/deb -xf $(TARBALL)
+	cd $(BUILD)/deb/mptcp-mail-attach-$(VERSION) && dpkg-buildpackage -us -uc
+	@ls $(BUILD)/deb/*.deb
 
 .PHONY: lint
 lint: $(MADE)
@@ -102,6 +143,10 @@ lint: $(MADE)
 .PHONY: check
 check:
 	@tests/check
+
+.PHONY: demo
+demo:
+	@BREAK='$(BREAK)' demo/run
 
 .PHONY: clean
 clean:
