@@ -16,9 +16,13 @@ static const __u32 zero;
 
 bool programs_are_current(const struct maps *maps)
 {
+	int strip = pin_open(MMA_PIN_PROGS, MMA_PIN_STRIP);
 	const char *reason;
 	struct mma_meta meta;
 
+	if (strip < 0)
+		return false;
+	close(strip);
 	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
 	       !programs_armed(&reason);
@@ -48,9 +52,12 @@ int programs_armed(const char **ret_reason)
 		enum bpf_link_type type;
 		const char *missing;
 	} links[] = {
-		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING, "the upgrade program is not attached" },
-		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT, "new cgroups are not followed" },
-		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT, "removed cgroups are not followed" },
+		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING,
+		  "the upgrade program is not attached; repair: --refresh" },
+		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
+		  "new cgroups are not followed; repair: --refresh" },
+		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
+		  "removed cgroups are not followed; repair: --refresh" },
 	};
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {

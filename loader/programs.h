@@ -10,8 +10,8 @@ struct mma; /* the skeleton */
 
 /*
  * Whether the pins are an armed attachment of this very build, so that nothing
- * need be loaded. By meta's build id, which is written last, and by the upgrade
- * link being there.
+ * need be loaded: by meta's build id, which is written last, and by the links
+ * and the strip program being there.
  */
 bool programs_are_current(const struct maps *maps);
 
