@@ -107,4 +107,10 @@ static __always_inline bool find_tcp(struct __sk_buff *ctx, struct tcp_header *t
 	return tcp->size >= TCP_HEADER_SIZE;
 }
 
+/* A SYN or a SYN-ACK. */
+static __always_inline bool opens_connection(const struct tcp_header *tcp)
+{
+	return (tcp->flags & TCP_SYN) && !(tcp->flags & TCP_RST);
+}
+
 #endif

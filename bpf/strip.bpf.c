@@ -131,7 +131,7 @@ int strip(struct __sk_buff *ctx)
 	} else if (ctx->ingress_ifindex) {
 		return TCX_NEXT; /* forwarded: whose it is, is not ours to ask */
 	}
-	if (!find_tcp(ctx, &tcp) || !(tcp.flags & TCP_SYN) || (tcp.flags & TCP_RST))
+	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
 		return TCX_NEXT;
 	synack = tcp.flags & TCP_ACK;
 	if (!sk && !synack)
