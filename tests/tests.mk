@@ -38,10 +38,32 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
-.PHONY: unit unit-c
-unit: unit-c
+# Native BPF tests: run in this kernel, as root.
+NATIVE     := fixtures differential programs
+NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
+NATIVE_LIB := $(TESTS)/bpf.a
+NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes)
+FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
-unit-c: $(UNIT_BIN)
-	$(Q)tests/tap unit $^
+$(FIXTURE): tests/bpf/strip_fixture.bpf.c tests/bpf/verdicts.h $(wildcard bpf/*.h include/*.h) \
+		| $(TESTS)/bpf $(BUILD)/tools-ok
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c -o $@ $<
+
+$(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
+	$(call say,CC)
+	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
+		-DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(NATIVE_LIB): $(NATIVE_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
+	$(call say,LD)
+	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(BUILD)/mma.bpf.o
+	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) $(NATIVE_BIN)
 
 -include $(wildcard $(TESTS)/*/*.d)

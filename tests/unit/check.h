@@ -16,10 +16,18 @@
 
 /* Lines for tests/tap. */
 #define show(fmt, ...) print_message("# note: " fmt "\n", ##__VA_ARGS__)
-#define skip_because(fmt, ...)                                        \
-	do {                                                          \
-		print_message("# skipped: " fmt "\n", ##__VA_ARGS__); \
-		skip();                                               \
+#define tell_why(fmt, ...) print_message("# why: " fmt "\n", ##__VA_ARGS__)
+
+#define skip_because(fmt, ...)                \
+	do {                                  \
+		tell_why(fmt, ##__VA_ARGS__); \
+		skip();                       \
+	} while (0)
+
+#define fail_because(fmt, ...)                \
+	do {                                  \
+		tell_why(fmt, ##__VA_ARGS__); \
+		fail();                       \
 	} while (0)
 
 #define SUITE_MAX 1024

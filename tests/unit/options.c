@@ -208,9 +208,9 @@ static void random_ones(void **state)
 		start(&walk, in, n);
 		if (walk_options(&walk) != found || memcmp(walk.bytes, want, n)) {
 			for (unsigned int k = 0; k < n; k++)
-				print_message("# %02x %02x %02x\n", in[k], walk.bytes[k], want[k]);
-			fail_msg("MMA_SEED=%#llx, input %d: in, out, reference above",
-				 (unsigned long long)first, i);
+				tell_why("%02x %02x %02x", in[k], walk.bytes[k], want[k]);
+			fail_because("MMA_SEED=%#llx, input %d: in, out, reference",
+				     (unsigned long long)first, i);
 		}
 	}
 	/* The generator must make what the test is about. */

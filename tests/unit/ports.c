@@ -160,7 +160,7 @@ static void reads(void **state)
 			if (port >= run->first && port <= run->last)
 				roles = run->roles;
 		if (list.roles[port] != roles)
-			fail_msg("port %u: roles %u, not %u", port, list.roles[port], roles);
+			fail_because("port %u: roles %u, not %u", port, list.roles[port], roles);
 	}
 }
 

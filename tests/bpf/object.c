@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "object.h"
+#include "abi.h"
+#include "check.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <unistd.h>
+
+static char log_text[16384];
+
+static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	size_t used = strlen(log_text);
+
+	return level == LIBBPF_DEBUG
+		       ? 0
+		       : vsnprintf(log_text + used, sizeof(log_text) - used, fmt, args);
+}
+
+void need_bpf(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd;
+
+	if (geteuid())
+		skip_because("needs root");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		skip_because("this kernel has no BTF");
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", nothing, 2, NULL);
+	if (fd < 0)
+		skip_because("this kernel refuses BPF programs (%s)", strerror(-fd));
+	close(fd);
+}
+
+static struct bpf_object *load(const char *file)
+{
+	struct bpf_object *object;
+	struct bpf_program *upgrade;
+	int err;
+
+	libbpf_set_print(keep_log);
+	log_text[0] = '\0';
+	object = bpf_object__open_file(file, NULL);
+	if (!object)
+		fail_because("%s: %s", file, strerror(errno));
+	upgrade = bpf_object__find_program_by_name(object, "upgrade");
+	if (upgrade)
+		bpf_program__set_autoload(upgrade, false);
+	err = bpf_object__load(object);
+	if (err) {
+		bpf_object__close(object);
+		fail_because("%s: %s\n%s", file, strerror(-err), log_text);
+	}
+	return object;
+}
+
+struct bpf_object *load_product(void)
+{
+	return load(PRODUCT_OBJECT);
+}
+
+struct bpf_object *load_fixture(void)
+{
+	return load(FIXTURE_OBJECT);
+}
+
+int program_fd(const struct bpf_object *object, const char *name)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+
+	assert_non_null(program);
+	return bpf_program__fd(program);
+}
+
+int map_fd(const struct bpf_object *object, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+
+	assert_non_null(map);
+	return bpf_map__fd(map);
+}
+
+void map_clear(int fd, uint32_t key_size)
+{
+	char key[MMA_PATH_SIZE];
+
+	assert_true(key_size <= sizeof(key));
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		assert_int_equal(bpf_map_delete_elem(fd, key), 0);
+}
+
+uint32_t run_on_packet(int prog_fd, const struct packet *in, struct packet *ret_out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->bytes, .data_size_in = in->size,
+		    .data_out = ret_out->bytes, .data_size_out = sizeof(ret_out->bytes));
+	int err;
+
+	*ret_out = *in;
+	memset(ret_out->bytes, 0, sizeof(ret_out->bytes));
+	err = bpf_prog_test_run_opts(prog_fd, &opts);
+	if (err)
+		fail_because("BPF_PROG_TEST_RUN: %s", strerror(-err));
+	ret_out->size = opts.data_size_out;
+	return opts.retval;
+}
