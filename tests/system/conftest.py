@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Native tests: they run on somebody's machine, so nothing here gets as far as the
+lock, or attaches or detaches anything."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vm"))

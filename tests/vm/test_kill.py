@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tool killed at each of its system calls in turn: every state in between
+serves, keeps rule 2, and is completed or cleaned by the next run.
+
+Killed as it enters call N: the state is what N-1 calls have made. Where the call
+before can have changed nothing that outlives the process (a read, a mapping), the
+state is the one of the point before: of such a row the first point is taken, and
+the others are taken in `thorough` runs for all but read(2), of which there are
+twelve hundred in a row (the kernel's BTF)."""
+
+import os
+import socket
+
+import pytest
+
+import invariant as rule2
+from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, listen, make_socket, map_dict, mma,
+                 run, so_protocol, status, try_connection)
+
+KILLAT = f"{HERE}/killat"
+
+# Numbers of asm/unistd_64.h.
+READ = {0, 17}  # read, pread64
+LASTING_NOTHING = READ | {
+    3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 20, 21, 25, 28, 39, 45, 47, 51, 54, 55, 63, 72, 79, 89, 95,
+    97, 102, 104, 107, 108, 131, 137, 138, 158, 186, 202, 217, 218, 228, 231, 234, 257, 262, 267, 273, 302,
+    303, 318, 319, 332, 334, 439,
+}
+BPF = 321
+BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
+THOROUGH = os.environ.get("MMA_KILL", "thorough") == "thorough"
+
+
+def lasting(call):
+    """Whether this system call can leave anything."""
+    number, command = call[:2]
+    return command not in BPF_LOOKS if number == BPF else number not in LASTING_NOTHING
+
+
+def points(calls):
+    """The Ns to be killed at, from 2: before the first call there is nothing."""
+    for n in range(2, len(calls) + 1):
+        this, last = calls[n - 1], calls[n - 2]
+        if lasting(last) or (THOROUGH and not (this[0] in READ and last[0] in READ)):
+            yield n
+
+
+def calls_of(args):
+    done = run([KILLAT, "0", _tool(), *map(str, args)], check=False, timeout=120)
+    lines = (line.split() for line in done.out.splitlines())
+    return [tuple(map(int, w)) for w in lines if len(w) == 4 and w[0].isdigit()]
+
+
+def killed_at(n, args):
+    """Whether it came to its Nth call."""
+    done = run([KILLAT, str(n), _tool(), *map(str, args)], check=False, timeout=120)
+    assert done.rc in (0, 1), done
+    return done.rc == 0
+
+
+def protocol(**place):
+    with make_socket(**place) as sock:
+        return so_protocol(sock)
+
+
+def state():
+    """All that the next run can find."""
+    pins = sorted(os.path.join(d, f) for d, _, files in os.walk(PINS) for f in files + [""])
+    meta = [m[:6] for m in map_dict("meta").values()]  # the build id is written last
+    return (pins, meta, *(map_dict(m) for m in ("paths", "cgroups", "netns", "ports")),
+            [m[6] for m in map_dict("meta").values()])
+
+
+def speaks(cgroup):
+    """Whether a listed port of the cgroup does."""
+    with listen(7001, cgroup=cgroup) as listener:
+        return tuple(try_connection(listener, socket.socket(proto=MPTCP))) == (True, True)
+
+
+def sweep(args, complete, check, prepare, restore):
+    """Kill at each point; `check` each time, `complete` whenever the state is
+    another than at the point before, `restore` to begin anew. Number of points."""
+    prepare()
+    calls = calls_of(args)
+    restore()
+    last, taken, states = None, 0, 0
+    for n in points(calls):
+        prepare()
+        if not killed_at(n, args):
+            # A run may be some calls shorter than the one counted, no more.
+            assert n > len(calls) * 0.9, f"only {n} of {len(calls)} calls"
+        try:
+            check()
+            now = state()
+            if now != last:
+                complete()
+                states += 1
+        except Exception as e:
+            raise AssertionError(f"killed at {n} of {len(calls)}, before {calls[n - 1]}: {e}") from e
+        last = now
+        taken += 1
+        restore()
+    print(f"{args}: {len(calls)} calls, {taken} points, {states} states")
+    return taken
+
+
+def detach():
+    mma("--detach", "-q", check=True)
+    assert not os.path.exists(PINS)
+
+
+def detach_if_any():
+    if os.path.exists(PINS):
+        detach()
+
+
+def armed(cgroup):
+    assert status()["armed"] is True
+    assert protocol(cgroup=cgroup) == MPTCP
+    assert speaks(cgroup)
+    rule2.check(cgroup)
+
+
+def test_first_attach(cgroup):
+    args = ["--cgroup", cgroup, "--port", "7001"]
+
+    def complete():
+        mma(*args, check=True)
+        armed(cgroup)
+        assert protocol() == TCP
+
+    taken = sweep(args, complete, lambda: rule2.check(cgroup), lambda: None, detach_if_any)
+    assert taken > 50
+
+
+def test_first_attach_then_detach(cgroup):
+    """The same states, cleaned instead of completed."""
+    args = ["--cgroup", cgroup, "--port", "7001"]
+    lasts = [n for n, call in enumerate(calls_of(args), 1) if lasting(call)]
+    detach()
+    for n in lasts:
+        killed_at(n + 1, args)
+        detach()
+        assert protocol(cgroup=cgroup) == TCP
+
+
+def test_second_attach(cgroup, invariant):
+    """Another service is attached and never notices."""
+    other = cgroup.child("other.service")
+    args = ["--cgroup", other, "--port", "7002"]
+
+    def prepare():
+        if cgroup.path not in map_dict("paths"):
+            invariant.pause()
+            mma("--cgroup", cgroup, "--port", "7001", check=True)
+            invariant.resume()
+
+    def check():
+        armed(cgroup)
+
+    def complete():
+        mma(*args, check=True)
+        armed(other)
+
+    def restore():
+        mma("--detach", "-q", "--cgroup", other, check=True)
+        mma("--deny", "7002", check=True)
+        with Map("ports") as ports:
+            del ports[7002]
+    assert sweep(args, complete, check, prepare, restore) > 10
+
+
+@pytest.mark.parametrize("then", ["--detach", "--cgroup"])
+def test_detach(cgroup, then):
+    """What listens when the links go speaks MPTCP until it restarts, and is told
+    of; what is made afterwards is TCP, or stripped."""
+    def prepare():
+        mma("--cgroup", cgroup, "--port", "7001", check=True)
+
+    def complete():
+        if then == "--detach":
+            detach()
+            assert protocol(cgroup=cgroup) == TCP
+        else:
+            prepare()
+            armed(cgroup)
+    assert sweep(["--detach"], complete, lambda: rule2.check(cgroup), prepare, lambda: None) > 10
+
+
+def add_interface():
+    run(["ip", "link", "add", "k0", "type", "veth", "peer", "name", "k1"], check=False)
+
+
+def remove_interface():
+    run(["ip", "link", "del", "k0"])
+
+
+def test_refresh_with_new_interfaces(cgroup, invariant):
+    attach(cgroup, "--port", "7001")
+
+    def complete():
+        mma("--refresh", check=True)
+        assert status()["netns"][0]["uncovered"] == 0
+        armed(cgroup)
+    taken = sweep(["--refresh"], complete, lambda: armed(cgroup), add_interface, remove_interface)
+    assert taken > 10
+    assert invariant.pause() > 0
+    invariant.resume()
+
+
+def test_refresh_over_an_older_build(cgroup, invariant):
+    """Programs are replaced without a moment without them."""
+    attach(cgroup, "--port", "7001")
+
+    def prepare():
+        with Map("meta") as meta:
+            meta[0] = (*meta.get(0)[:6], "another build")
+
+    def complete():
+        before = map_dict("meta")[0][6]
+        mma("--refresh", check=True)
+        assert map_dict("meta")[0][6] != "another build", before
+        armed(cgroup)
+        assert not [p for p in state()[0] if p.endswith("-new")], "no pin of a killed run stays"
+    assert sweep(["--refresh"], complete, lambda: armed(cgroup), prepare, lambda: None) > 30
+    assert invariant.pause() > 0
+    invariant.resume()
+
+
+def test_killat_kills_where_it_says(tmp_path):
+    """The control: a program killed before its last call has not made it."""
+    path = str(tmp_path / "made")
+
+    def made(n):
+        run([KILLAT, str(n), "/usr/bin/mkdir", path], check=False)
+        return os.path.isdir(path) and not os.rmdir(path)
+    calls = [c[0] for c in (tuple(map(int, w)) for w in
+                            (line.split() for line in run([KILLAT, "0", "/usr/bin/mkdir", path], check=False)
+                             .out.splitlines()) if len(w) == 4)]
+    os.rmdir(path)
+    n = calls.index(83) + 1  # mkdir
+    assert not made(n)
+    assert made(n + 1)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Many loaders at once, a lock that is held, and each call of bpf(2) failing."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from conftest import nothing_left
+from mma import (MPTCP, PINS, TCP, Cgroup, _tool, attach, make_socket, map_dict, mma, objects, run,
+                 so_protocol, status, wait_until)
+
+LOCK = "/run/mptcp-mail-attach.lock"
+PROGRAMS = {"upgrade": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1}
+LINKS = {"tracing": 1, "raw_tracepoint": 2, "tcx": 1}
+
+
+def bpftool(kind):
+    return json.loads(run(["bpftool", "-j", kind, "list"]).out)
+
+
+def attached(before):
+    """What is there now and was not before: programs by name, links by type."""
+    return (Counter(p["name"] for p in bpftool("prog") if p["id"] not in before["prog"]),
+            Counter(l["type"] for l in bpftool("link") if l["id"] not in before["link"]))
+
+
+def protocol(**place):
+    with make_socket(**place) as sock:
+        return so_protocol(sock)
+
+
+def start(*args):
+    return subprocess.Popen([_tool(), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            stdin=subprocess.DEVNULL, text=True)
+
+
+def all_done(runs):
+    for p in runs:
+        out, err = p.communicate(timeout=120)
+        assert p.returncode == 0, f"{p.args}: exit {p.returncode}: {out}{err}"
+
+
+@pytest.mark.usefixtures("invariant")
+def test_sixteen_at_once(cgroup):
+    before = objects()
+    groups = [Cgroup(parent=cgroup) for _ in range(16)]
+    all_done([start("--cgroup", g) for g in groups])
+    wait_until(lambda: attached(before) == (PROGRAMS, LINKS), f"one program of each: {attached(before)}")
+    assert set(map_dict("paths")) == {g.path for g in groups}
+    assert len({slot for slot, _ in map_dict("paths").values()}) == 16
+    assert set(map_dict("cgroups")) == {g.id for g in groups}
+    assert [protocol(cgroup=g) for g in groups] == [MPTCP] * 16
+
+
+def test_sixteen_of_one(cgroup):
+    before = objects()
+    all_done([start("--cgroup", cgroup) for _ in range(16)])
+    wait_until(lambda: attached(before) == (PROGRAMS, LINKS), f"one program of each: {attached(before)}")
+    assert protocol(cgroup=cgroup) == MPTCP
+
+
+def test_attach_detach_refresh_at_once(cgroup):
+    """The order is anyone's; the outcome is one of two."""
+    for _ in range(3):
+        all_done([start(*args) for args in (["--cgroup", cgroup], ["--detach"], ["--refresh"], ["--status"],
+                                            ["--cgroup", cgroup], ["--status", "--json"])])
+        armed = status()["armed"]
+        assert protocol(cgroup=cgroup) == (MPTCP if armed else TCP)
+        assert os.path.exists(PINS) == armed
+        mma("--detach", check=True)
+
+
+def test_attach_again_is_already_so(cgroup):
+    attach(cgroup)
+    before = objects()
+    again = attach(cgroup)
+    assert again.out == f"already attached {cgroup.path}\n"
+    assert objects() == before
+
+
+@pytest.mark.parametrize("mode", [["--cgroup", "x.service"], ["--detach"], ["--refresh"], ["--allow", "25"]],
+                         ids=lambda m: m[0])
+def test_lock_held(mode):
+    with open(LOCK, "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        begin = time.monotonic()
+        done = mma(*mode)
+        took = time.monotonic() - begin
+        assert mma("--status").rc == 0, "--status needs no lock"
+    assert done.rc == 1
+    assert re.fullmatch(rf"mptcp-mail-attach: {LOCK}: held .*5 s; .*\n", done.err), done.err
+    assert 4.9 < took < 6.5, took
+    assert not os.path.exists(PINS)
+
+
+def test_lock_released_in_time(cgroup):
+    with open(LOCK, "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        waiting = start("--cgroup", cgroup)
+        # It waits in flock(2) when the kernel says so.
+        wait_until(lambda: f"{waiting.pid}" in open("/proc/locks").read(), "the tool waits for the lock")
+    all_done([waiting])
+    assert protocol(cgroup=cgroup) == MPTCP
+
+
+def test_nothing_of_ours_is_listed(cgroup, net):
+    before = {kind: run(["bpftool", kind, "list"]).out for kind in ("prog", "map", "link")}
+    attach(cgroup, "--netns", f"/run/netns/{net.server}")
+    for kind, text in before.items():
+        assert run(["bpftool", kind, "list"]).out != text, kind
+    mma("--detach", check=True)
+    for kind, text in before.items():
+        wait_until(lambda k=kind, t=text: run(["bpftool", k, "list"]).out == t, f"{kind}: as before")
+    assert not os.path.exists(PINS)
+
+
+def test_last_path_detached_is_everything(cgroup):
+    before = objects()
+    other = cgroup.child("other")
+    attach(cgroup, "--cgroup", other)
+    mma("--detach", "--cgroup", cgroup, check=True)
+    assert os.path.exists(PINS)
+    mma("--detach", "--cgroup", other, check=True)
+    assert not os.path.exists(PINS)
+    wait_until(lambda: nothing_left(before), "all gone")
+
+
+def test_detach_without_anything():
+    done = mma("--detach")
+    assert done.rc == 0 and "nothing is attached" in done.err
+
+
+def inject(k, error, *args):
+    """The tool with the kth bpf(2) failing."""
+    return run(["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
+                f"inject=bpf:error={error}:when={k}", _tool(), *map(str, args)], check=False)
+
+
+def calls_of_bpf(*args):
+    done = run(["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/tmp/bpf-calls", "-e", "trace=bpf", _tool(),
+                *map(str, args)], check=False)
+    assert done.rc == 0, done.err
+    with open("/tmp/bpf-calls", encoding="ascii", errors="replace") as f:
+        return sum(" bpf(" in line for line in f)
+
+
+def one_line(done):
+    return re.fullmatch(r"mptcp-mail-attach: [^\n]+\n", done.err)
+
+
+def test_each_bpf_call_failing_at_the_first_attach(cgroup):
+    """Done all the same, or failed with one line and everything taken back."""
+    before = objects()
+    total = calls_of_bpf("--cgroup", cgroup)
+    mma("--detach", check=True)
+    failed = 0
+    for k in range(1, total + 1):
+        done = inject(k, "EPERM", "--cgroup", cgroup)
+        if done.rc == 0:
+            assert protocol(cgroup=cgroup) == MPTCP, f"call {k}"
+            mma("--detach", check=True)
+        else:
+            failed += 1
+            assert done.rc in (1, 3), f"call {k}: {done}"
+            assert one_line(done), f"call {k}: {done}"
+            assert protocol(cgroup=cgroup) == TCP, f"call {k}"
+            assert not os.path.exists(PINS), f"call {k}: {done.err}{os.listdir(PINS)}"
+    wait_until(lambda: nothing_left(before), "all gone")
+    assert failed > 20
+
+
+def test_each_bpf_call_failing_at_a_second_attach(cgroup):
+    """What is attached stays so, whatever becomes of the other."""
+    other = cgroup.child("other")
+    attach(cgroup)
+    mma("--cgroup", other, "--port", "7100", check=True)
+    mma("--detach", "--cgroup", other, check=True)
+    mma("--detach", check=True)
+    attach(cgroup)
+    state = map_dict("paths"), map_dict("cgroups"), map_dict("ports")
+    total = calls_of_bpf("--cgroup", other, "--port", "7100")
+    mma("--detach", check=True)
+    attach(cgroup)
+    for k in range(1, total + 1):
+        done = inject(k, "ENOMEM", "--cgroup", other, "--port", "7100")
+        assert status()["armed"], f"call {k}: {done}"
+        assert protocol(cgroup=cgroup) == MPTCP, f"call {k}: {done}"
+        if done.rc == 0:
+            assert other.path in map_dict("paths"), f"call {k}"
+            mma("--detach", check=True)
+            attach(cgroup)
+        else:
+            assert one_line(done), f"call {k}: {done}"
+            assert (map_dict("paths"), map_dict("cgroups"), map_dict("ports")) == state, f"call {k}: {done}"

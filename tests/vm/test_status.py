@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""--status tells what the kernel does: each line changes when a test changes the
+kernel behind the loader's back."""
+
+import os
+import re
+import socket
+
+import pytest
+
+from mma import (CGROUPS, PINS, Cgroup, Map, attach, counters, listen, make_socket, map_dict, mma, run,
+                 service, status, sysctl, try_connection)
+
+
+def text():
+    return mma("--status", check=True).out
+
+
+def line(pattern):
+    """The one line that matches."""
+    lines = [l for l in text().splitlines() if re.search(pattern, l)]
+    assert len(lines) == 1, f"{pattern}: {lines}"
+    return lines[0]
+
+
+def netns():
+    """The entry of the namespace that we are in."""
+    s = socket.socket()
+    cookie = int.from_bytes(s.getsockopt(socket.SOL_SOCKET, 71, 8), "little")
+    s.close()
+    return next(n for n in status()["netns"] if n["cookie"] == cookie)
+
+
+@pytest.fixture
+def attached(cgroup):
+    attach(cgroup, "--port", "25,465/listen")
+    return cgroup
+
+
+def test_nothing_attached():
+    assert text() == "armed       no: nothing is attached\n"
+    assert status() == {"schema": 1, "version": status()["version"], "armed": False,
+                        "reason": "nothing is attached", "ports": {}, "services": [], "netns": []}
+
+
+def test_keys_of_the_contract(attached):
+    with listen(25, cgroup=attached):
+        now = status()
+    assert set(now) >= {"schema", "version", "armed", "reason", "ports", "services", "netns"}
+    assert now["schema"] == 1
+    assert now["version"] == mma("--version", check=True).out.split()[1]
+    assert now["armed"] is True and now["reason"] is None
+    assert now["ports"] == {"25": ["listen", "connect"], "465": ["listen"]}
+    only, = now["services"]
+    assert set(only) >= {"path", "id", "alive", "covered_by", "listeners", "counters"}
+    assert only["path"] == attached.path and only["id"] == attached.id
+    assert only["alive"] is True and only["covered_by"] is None
+    listener, = only["listeners"]
+    assert listener == {"addr": "0.0.0.0", "port": 25, "proto": "mptcp", "reason": ""}
+    assert set(only["counters"]) >= {"upgraded", "kept_mptcp_off", "kept_netns_uncovered", "restarts"}
+    space, = now["netns"]
+    assert set(space) >= {"cookie", "interfaces", "uncovered", "mptcp_enabled", "blackhole"}
+
+
+@pytest.mark.parametrize("link, reason", [
+    ("upgrade", "the upgrade program is not attached"),
+    ("follow_mkdir", "new cgroups are not followed"),
+    ("follow_rmdir", "removed cgroups are not followed"),
+])
+def test_link_unpinned(attached, link, reason):
+    assert line("^armed") == "armed       yes"
+    os.unlink(f"{PINS}/links/{link}")
+    assert line("^armed") == f"armed       no: {reason}"
+    assert (status()["armed"], status()["reason"]) == (False, reason)
+    attach(attached)
+    assert line("^armed") == "armed       yes"
+    with make_socket(cgroup=attached) as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, 38) == 262
+
+
+def test_strip_link_unpinned(attached):
+    total = netns()["interfaces"]
+    assert netns()["uncovered"] == 0
+    assert line("strip is on") == f"  covered: strip is on all {total} interfaces"
+    link, = (l for l in os.listdir(f"{PINS}/links") if l.endswith("-1"))
+    os.unlink(f"{PINS}/links/{link}")
+    assert netns()["uncovered"] == 1
+    assert "1 of" in line(r"NOT covered \(lo\)")
+    mma("--refresh", check=True)
+    assert netns()["uncovered"] == 0
+
+
+def test_new_interface(attached):
+    before = netns()
+    run(["ip", "link", "add", "new0", "type", "veth", "peer", "name", "new1"])
+    try:
+        assert netns()["interfaces"] == before["interfaces"] + 2
+        assert netns()["uncovered"] == 2
+        assert "2 of" in line(r"NOT covered \(new[01]\)")
+        mma("--refresh", check=True)
+        assert netns()["uncovered"] == 0
+    finally:
+        run(["ip", "link", "del", "new0"])
+    assert netns()["interfaces"] == before["interfaces"]
+
+
+def test_interface_that_moved_away_and_back(attached, net):
+    """A link goes along with its device, and the index is given anew."""
+    run(["ip", "link", "add", "new0", "type", "veth", "peer", "name", "new1"])
+    mma("--refresh", check=True)
+    run(["ip", "link", "set", "new0", "netns", net.client])
+    run(["ip", "-n", net.client, "link", "set", "new0", "name", "new2"])
+    run(["ip", "-n", net.client, "link", "set", "new2", "netns", "1"])
+    mma("--refresh", check=True)
+    assert netns()["uncovered"] == 0
+    run(["ip", "link", "del", "new2"])
+
+
+def test_namespace_entry_dropped(attached):
+    cookie = netns()["cookie"]
+    with Map("netns") as m:
+        del m[cookie]
+    assert netns()["covered"] is False
+    assert "sockets in it stay TCP" in line("NOT covered:")
+
+
+def test_sysctl_flipped(attached):
+    assert netns()["mptcp_enabled"] is True
+    assert line("MPTCP is").startswith("  MPTCP is on")
+    sysctl("net.mptcp.enabled", 0)
+    try:
+        assert netns()["mptcp_enabled"] is False
+        assert line("MPTCP is").startswith("  MPTCP is OFF")
+    finally:
+        sysctl("net.mptcp.enabled", 1)
+
+
+def test_blackhole_timeout(attached):
+    assert netns()["blackhole"]["timeout"] == 3600
+    assert netns()["blackhole"]["detected"] == 0
+    sysctl("net.mptcp.blackhole_timeout", 0)
+    try:
+        assert netns()["blackhole"]["timeout"] == 0
+    finally:
+        sysctl("net.mptcp.blackhole_timeout", 3600)
+
+
+def test_restart(attached):
+    assert service(attached)["counters"]["restarts"] == 0
+    first = attached.id
+    attached.restart()
+    assert attached.id != first
+    assert service(attached)["id"] == attached.id
+    assert service(attached)["counters"]["restarts"] == 1
+    assert line("attached, cgroup id") == f"  attached, cgroup id {attached.id}"
+    assert line("created while attached").endswith(" 1")
+
+
+def test_service_gone(attached):
+    os.rmdir(attached.dir)
+    assert service(attached)["alive"] is False
+    assert "not there yet, or gone" in line("not there")
+    attached.make()
+    assert service(attached)["alive"] is True
+
+
+def test_listener_made_before(cgroup):
+    with listen(25, cgroup=cgroup), listen(465, "::1", socket.AF_INET6, cgroup=cgroup):
+        done = attach(cgroup, "--port", "25,465")
+        assert "0.0.0.0:25" in done.err and "[::1]:465" in done.err and "restart" in done.err
+        old = {l["port"]: l for l in service(cgroup)["listeners"]}
+        assert set(old) == {25, 465}
+        for l in old.values():
+            assert l["proto"] == "tcp" and "made before the attach" in l["reason"]
+        assert line(r"listens TCP +0\.0\.0\.0:25 ")
+        assert line(r"listens TCP +\[::1\]:465 ")
+    assert service(cgroup)["listeners"] == []
+    with listen(25, cgroup=cgroup):
+        assert service(cgroup)["listeners"] == [
+            {"addr": "0.0.0.0", "port": 25, "proto": "mptcp", "reason": ""}]
+        assert line(r"listens MPTCP +0\.0\.0\.0:25")
+
+
+def test_listener_off_the_list(attached):
+    with listen(7005, "127.0.0.1", cgroup=attached):
+        got, = service(attached)["listeners"]
+        assert got["proto"] == "mptcp" and got["reason"] == "not on the list: connections are TCP"
+        mma("--allow", "7005", check=True)
+        got, = service(attached)["listeners"]
+        assert got["reason"] == ""
+
+
+def test_listener_of_another_cgroup_or_namespace(attached, net):
+    below = attached.child("worker")
+    with listen(7006), listen(7007, cgroup=below), listen(7008, cgroup=attached, netns=net.server):
+        assert {l["port"] for l in service(attached)["listeners"]} == {7007}
+
+
+def test_listeners_that_stay_mptcp_are_named(attached):
+    with listen(25, cgroup=attached):
+        done = mma("--detach", check=True)
+    assert "0.0.0.0:25" in done.err and "every port" in done.err
+
+
+def test_list_edited_with_bpftool(attached):
+    """The contract's two commands, verbatim."""
+    pinned = ["pinned", "/sys/fs/bpf/mptcp-mail/ports", "key"]
+    assert "25 " in line("^allowlist") + " "
+    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "1"])
+    assert status()["ports"]["25"] == ["listen"]
+    assert "25/listen" in line("^allowlist")
+    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "3"])
+    assert status()["ports"]["25"] == ["listen", "connect"]
+    run(["bpftool", "map", "update", *pinned, "75", "2", "value", "2"])
+    assert status()["ports"]["587"] == ["connect"]
+    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "0"])
+    assert status()["ports"]["25"] == []
+    assert "25/denied" in line("^allowlist")
+    run(["bpftool", "map", "delete", *pinned, "25", "0"])
+    assert "25" not in status()["ports"]
+    run(["bpftool", "map", "update", *pinned, "0", "0", "value", "1"])
+    assert status()["ports"]["all"] == ["listen"]
+
+
+def test_dump_is_readable(attached):
+    dump = run(["bpftool", "map", "dump", "pinned", "/sys/fs/bpf/mptcp-mail/ports"]).out
+    assert re.search(r'"key": 465,\s+"value": 1\b', dump), dump
+
+
+def test_id_dropped(attached):
+    with Map("cgroups") as m:
+        del m[attached.id]
+    assert service(attached)["upgrading"] is False
+    assert "--refresh" in line("NOT attached")
+    mma("--refresh", check=True)
+    assert service(attached)["upgrading"] is True
+
+
+def test_counters_move(attached):
+    def upgraded():
+        return service(attached)["counters"]["upgraded"]
+    before = upgraded()
+    with make_socket(cgroup=attached):
+        pass
+    assert upgraded() == before + 1 == counters(attached)["upgraded"]
+    assert line("sockets upgraded").endswith(f" {before + 1}")
+    with listen(7010, cgroup=attached) as listener:
+        try_connection(listener, socket.socket(proto=262))
+    assert service(attached)["counters"]["stripped_synack"] == 1
+    assert line("incoming, kept TCP").endswith(" 1")
+
+
+def test_covered_by(attached):
+    inner = attached.child("inner")
+    assert service(inner) is None
+    attach(inner)
+    assert service(inner)["covered_by"] == attached.path
+    assert line("also covered by") == f"  also covered by {attached.path}"
+
+
+def test_namespace_without_processes(attached, net):
+    attach(attached, "--netns", f"/run/netns/{net.server}")
+    unreachable, = (n for n in status()["netns"] if not n["reachable"])
+    assert unreachable["covered"] is True
+    assert line("no process of a service is in it")
+
+
+def test_eighty_columns(cgroup, net):
+    """Whatever there is to say; the path of a service is as long as it is."""
+    group = cgroup.child("postfix-with-a-rather-long-instance-name@-.service")
+    v6 = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+    run(["ip", "addr", "add", f"{v6}/128", "dev", "lo", "nodad"])
+    try:
+        with listen(25, cgroup=group), listen(10025, v6, socket.AF_INET6, cgroup=group):
+            attach(group, "--cgroup", cgroup, "--netns", f"/run/netns/{net.server}", "--port", "1-65535/listen,25")
+            with listen(465, cgroup=group), listen(10026, v6, socket.AF_INET6, cgroup=group):
+                mma("--deny", ",".join(str(p) for p in range(10000, 10200, 2)), check=True)
+                sysctl("net.mptcp.enabled", 0)
+                os.unlink(f"{PINS}/links/upgrade")
+                out = text()
+    finally:
+        sysctl("net.mptcp.enabled", 1)
+        run(["ip", "addr", "del", f"{v6}/128", "dev", "lo"])
+    for wide in out.splitlines():
+        assert len(wide) < 80 or group.path in wide, wide
+
+
+def test_status_changes_nothing(attached):
+    before = {m: map_dict(m) for m in Map.SHAPES}, sorted(os.walk(PINS))
+    text(), status()
+    assert ({m: map_dict(m) for m in Map.SHAPES}, sorted(os.walk(PINS))) == before
+
+
+def test_status_of_many_services(cgroup):
+    groups = [Cgroup(f"s{n}.service", cgroup.dir, make=n % 2 == 0) for n in range(40)]
+    mma(*(word for g in groups for word in ("--cgroup", g)), check=True)
+    now = status()
+    assert [s["path"] for s in now["services"]] == sorted(g.path for g in groups)
+    assert {s["path"] for s in now["services"] if s["alive"]} == {g.path for g in groups[::2]}
+    assert all(os.path.isdir(CGROUPS + s["path"]) == s["alive"] for s in now["services"])
