@@ -10,6 +10,22 @@
 
 #define SCHEMA 1
 
+/* JSON is UTF-8, the name of a cgroup is any bytes: where it is not UTF-8, what
+ * is not ASCII is written as \xe9. */
+static json_t *name_json(const char *name)
+{
+	json_t *exact = json_string(name);
+	char text[8 * MMA_PATH_SIZE];
+	size_t used = 0;
+
+	if (exact)
+		return exact;
+	for (; *name && used + 5 < sizeof(text); name++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 *name & 0x80 ? "\\x%02x" : "%c", (unsigned char)*name);
+	return json_string(text);
+}
+
 static json_t *roles_json(int roles)
 {
 	json_t *list = json_array();
@@ -42,10 +58,10 @@ static json_t *listeners_json(const struct status *status, const struct status_s
 	for (size_t i = 0; i < service->listeners.n; i++) {
 		const struct listener *l = &service->listeners.list[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "addr", l->addr,
-						      "port", (int)l->port, "proto",
-						      l->mptcp ? "mptcp" : "tcp", "reason",
-						      status_listener_reason(status, service, l)));
+		json_array_append_new(
+			list, json_pack("{s:s, s:i, s:s, s:o}", "addr", l->addr, "port",
+					(int)l->port, "proto", l->mptcp ? "mptcp" : "tcp", "reason",
+					name_json(status_listener_reason(status, service, l))));
 	}
 	return list;
 }
@@ -64,12 +80,12 @@ static json_t *service_json(const struct status *status, const struct status_ser
 {
 	const char *cover = service->covered_by.path;
 
-	return json_pack(
-		"{s:s%, s:I, s:b, s:b, s:o, s:o, s:o}", "path", service->cgroup.key.path,
-		strnlen(service->cgroup.key.path, MMA_PATH_SIZE), "id", (json_int_t)service->id,
-		"alive", service->id != 0, "upgrading", service->upgrading, "covered_by",
-		cover[0] ? json_string(cover) : json_null(), "listeners",
-		listeners_json(status, service), "counters", counters_json(&service->stats));
+	return json_pack("{s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "path",
+			 name_json(service->cgroup.key.path), "id", (json_int_t)service->id,
+			 "alive", service->id != 0, "upgrading", service->upgrading, "covered_by",
+			 cover[0] ? name_json(cover) : json_null(), "listeners",
+			 listeners_json(status, service), "counters",
+			 counters_json(&service->stats));
 }
 
 static json_t *netns_json(const struct status_netns *netns)
