@@ -63,9 +63,9 @@ def test_keys_of_the_contract(attached):
 
 
 @pytest.mark.parametrize("link, reason", [
-    ("upgrade", "the upgrade program is not attached"),
-    ("follow_mkdir", "new cgroups are not followed"),
-    ("follow_rmdir", "removed cgroups are not followed"),
+    ("upgrade", "the upgrade program is not attached; repair: --refresh"),
+    ("follow_mkdir", "new cgroups are not followed; repair: --refresh"),
+    ("follow_rmdir", "removed cgroups are not followed; repair: --refresh"),
 ])
 def test_link_unpinned(attached, link, reason):
     assert line("^armed") == "armed       yes"
