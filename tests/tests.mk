@@ -39,10 +39,10 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
 # Native BPF tests: run in this kernel, as root.
-NATIVE     := fixtures differential programs
+NATIVE     := fixtures differential programs follow live wire
 NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
 NATIVE_LIB := $(TESTS)/bpf.a
-NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes)
+NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)
 FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
 $(FIXTURE): tests/bpf/strip_fixture.bpf.c tests/bpf/verdicts.h $(wildcard bpf/*.h include/*.h) \
@@ -64,6 +64,7 @@ $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 
 .PHONY: unit
 unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(BUILD)/mma.bpf.o
-	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) $(NATIVE_BIN)
+	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
+		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 
 -include $(wildcard $(TESTS)/*/*.d)

@@ -2,6 +2,7 @@
 #include "packets.h"
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -69,6 +70,12 @@ static uint8_t claim(int claimed, uint32_t truth)
 	return (uint8_t)(claimed == -1 ? 0 : claimed ? (uint32_t)claimed & 0xf : truth & 0xf);
 }
 
+static void ip_checksum(uint8_t *ip, uint32_t size)
+{
+	put16(ip + 10, 0);
+	put16(ip + 10, 0xffff ^ sum_of(ip, size, 0));
+}
+
 static void put_ipv4(const struct shape *shape, uint32_t payload, struct packet *packet)
 {
 	uint8_t *ip = packet->bytes + packet->ip;
@@ -83,7 +90,7 @@ static void put_ipv4(const struct shape *shape, uint32_t payload, struct packet 
 	ip[9] = shape->protocol ? shape->protocol : TCP;
 	read_hex("c0000201 c6336402", ip + 12, 8);
 	memset(ip + 20, 1, size - 20);
-	put16(ip + 10, 0xffff ^ sum_of(ip, size, 0));
+	ip_checksum(ip, size);
 	packet->tcp = packet->ip + size;
 }
 
@@ -163,4 +170,49 @@ void packet_build(const struct shape *shape, struct packet *ret)
 	assert_true(ret->size <= PACKET_MAX);
 	packet_checksum(ret);
 	ret->size -= (uint32_t)shape->cut;
+}
+
+void packet_route(struct packet *packet, const char *source, uint16_t source_port, const char *dest,
+		  uint16_t dest_port)
+{
+	uint8_t *ip = packet->bytes + packet->ip, *tcp = packet->bytes + packet->tcp;
+	bool ipv4 = ip[0] >> 4 == 4;
+	int family = ipv4 ? AF_INET : AF_INET6;
+
+	assert_int_equal(inet_pton(family, source, ip + (ipv4 ? 12 : 8)), 1);
+	assert_int_equal(inet_pton(family, dest, ip + (ipv4 ? 16 : 24)), 1);
+	put16(tcp, source_port);
+	put16(tcp + 2, dest_port);
+	if (ipv4)
+		ip_checksum(ip, packet->tcp - packet->ip);
+	packet_checksum(packet);
+}
+
+bool packet_read(struct packet *packet, uint32_t ip)
+{
+	const uint8_t *at = packet->bytes + ip;
+	bool ipv4 = at[0] >> 4 == 4;
+
+	if (packet->size < ip + 40 || at[ipv4 ? 9 : 6] != TCP)
+		return false;
+	packet->ip = ip;
+	packet->tcp = ip + (ipv4 ? (at[0] & 0xfU) * 4 : 40);
+	return packet->size >= packet->tcp + TCP_OPTIONS_AT;
+}
+
+bool packet_has_options(const struct packet *packet, const char *text)
+{
+	const uint8_t *tcp = packet->bytes + packet->tcp, *at = tcp + TCP_OPTIONS_AT;
+	const uint8_t *end = tcp + (tcp[12] >> 4) * 4;
+	unsigned int byte;
+
+	for (; *text; text++) {
+		if (isspace((unsigned char)*text))
+			continue;
+		if (at == end || (*text != '.' && (sscanf(text, "%2x", &byte) != 1 || *at != byte)))
+			return false;
+		text++;
+		at++;
+	}
+	return at == end;
 }

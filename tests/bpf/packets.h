@@ -47,11 +47,22 @@ struct packet {
 
 void packet_build(const struct shape *shape, struct packet *ret);
 
+/* Other addresses and ports. */
+void packet_route(struct packet *packet, const char *source, uint16_t source_port, const char *dest,
+		  uint16_t dest_port);
+
+/* Where its headers are: of a packet that starts at `ip` and has no extension
+ * headers. False: not TCP. */
+bool packet_read(struct packet *packet, uint32_t ip);
+
 /* Puts the right checksum into the TCP header, over all that follows it. */
 void packet_checksum(struct packet *packet);
 
 /* Whether the packet has a TCP checksum, and it is right. */
 bool packet_is_valid(const struct packet *packet);
+
+/* Whether the TCP options are these; ".." in the text is any byte. */
+bool packet_has_options(const struct packet *packet, const char *text);
 
 /* Bytes of a hex text; returns how many, at most `size`. */
 uint32_t read_hex(const char *text, uint8_t *ret, uint32_t size);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Network namespaces of a test with strip on their interfaces, without the
+ * loader: HERE has the attached services, PEER is another host, ROUTED lies
+ * behind HERE, which forwards for it. One process makes every socket, in
+ * whichever namespace and cgroup the test asks for.
+ */
+#ifndef MMA_RIG_H
+#define MMA_RIG_H
+
+#include "abi.h"
+#include "tree.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum where { HERE, PEER, ROUTED, N_WHERE };
+
+/* IPv4 192.0.2.x and IPv6 2001:db8::x: */
+#define HERE_IPV4 "192.0.2.1"
+#define PEER_IPV4 "192.0.2.2"
+#define ROUTED_IPV4 "198.51.100.2"
+#define HERE_IPV6 "2001:db8::1"
+#define PEER_IPV6 "2001:db8::2"
+
+#define SERVICE_SLOT 3
+#define NESTED_SLOT 4
+
+struct rig {
+	struct tree tree;
+	uint64_t service; /* id of the attached cgroup "<top>/a/service", level 3 */
+	uint64_t child; /* of "child" below it */
+	int ports, cgroups, departed, stats, meta;
+};
+
+/* Skips the test where this kernel cannot. */
+void rig_begin(struct rig *ret);
+void rig_end(struct rig *rig);
+
+/* Nothing on the list, only the service attached, counters at 0. */
+void rig_reset(struct rig *rig);
+
+void rig_allow(struct rig *rig, uint16_t port, uint8_t roles);
+void rig_forget(struct rig *rig, uint16_t port);
+uint64_t rig_count(struct rig *rig, uint32_t slot, enum mma_counter counter);
+
+/* Where sockets are made from now on. */
+void rig_go(enum where where);
+
+/* A sysctl below /proc/sys/net, in a namespace. */
+void rig_sysctl(enum where where, const char *name, const char *value);
+
+/* Checksums made by the device, or before it. */
+void rig_offload(const char *interface, bool on);
+
+/* strip on an interface of HERE, as the loader attaches it. */
+void rig_strip(const char *interface);
+
+#endif
