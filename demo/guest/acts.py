@@ -61,16 +61,16 @@ def before():
 
 def break_it(what):
     """Takes links of the attachment away, and waits until the kernel has let go of them."""
-    for pin in sorted(os.listdir(f"{PINS}/links")):
-        if not pin.startswith(BROKEN_LINKS.get(what, ())):
-            continue
-        path = f"{PINS}/links/{pin}"
-        out = subprocess.run(["bpftool", "-j", "link", "show", "pinned", path],
-                             stdout=subprocess.PIPE, text=True, check=True).stdout
-        ident = json.loads(out)["id"]
-        os.unlink(path)
-        wait_for(f"link {ident} to go", lambda i=ident: ("link", i) not in kernel.bpf_objects())
-        say(f"BREAK={what}: {path} is removed", indent=2, hang=4)
+    def links():
+        return sum(kind == "link" for kind, _ in kernel.bpf_objects())
+
+    pins = [f"{PINS}/links/{pin}" for pin in sorted(os.listdir(f"{PINS}/links"))
+            if pin.startswith(BROKEN_LINKS.get(what, ()))]
+    expected = links() - len(pins)
+    for pin in pins:
+        os.unlink(pin)
+        say(f"BREAK={what}: {pin} is removed", indent=2, hang=4)
+    wait_for("unpinned links to go", lambda: links() == expected)
 
 
 def attach(broken):
