@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	int err;
 
 	open_standard_fds();
+	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
 	umask(077); /* pins and lock are root's */
 	err = cli_parse(argc, argv, &request);
 	report_set_verbosity(request.verbosity);
