@@ -187,6 +187,16 @@ int pin_replace(int fd, const char *sub, const char *name)
 	return 0;
 }
 
+int pin_new(int fd, const char *sub, const char *name)
+{
+	struct pin pin = pin_path(sub, name);
+	int err;
+
+	unlink(pin.path);
+	err = bpf_obj_pin(fd, pin.path);
+	return err ? fault(-err, "%s: cannot be pinned (%s)", pin.path, strerror(-err)) : 0;
+}
+
 int pin_remove(const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name);

@@ -46,6 +46,9 @@ struct pin pin_path(const char *sub, const char *name);
 int pin_open(const char *sub, const char *name);
 /* Pins fd, over an older pin of this name without a moment without one. */
 int pin_replace(int fd, const char *sub, const char *name);
+/* Pins fd where no older pin is worth anything: there is one name only, under
+ * which a killed run may have left it. */
+int pin_new(int fd, const char *sub, const char *name);
 /* Unpins; a missing pin is done already. */
 int pin_remove(const char *sub, const char *name);
 

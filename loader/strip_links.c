@@ -16,6 +16,7 @@
 #define PREFIX MMA_PIN_STRIP "-"
 #define LOOPBACK_IFINDEX 1 /* in every namespace, first to come, last to go */
 #define MAX_QUERY 64 /* BPF_MPROG_MAX */
+#define RELEASE_TRIES 200 /* of 10 ms */
 
 struct strip_name {
 	char name[64];
@@ -84,11 +85,27 @@ static bool is_covered(uint64_t cookie, unsigned int ifindex)
 	return is_attached(ifindex, pinned_link(strip_name(cookie, ifindex).name, &linked));
 }
 
-static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int prog_fd)
+/* The kernel lets go of a link some time after its pin went, and until then has
+ * the program there already: EEXIST. */
+static int create_link(unsigned int ifindex, int prog_fd)
 {
 	/* BPF_F_BEFORE with nothing to be before: first of all. */
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
-	int err, fd = bpf_link_create(prog_fd, (int)i->if_index, BPF_TCX_EGRESS, &first);
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int fd;
+
+	for (int tries = 0; tries < RELEASE_TRIES; tries++) {
+		fd = bpf_link_create(prog_fd, (int)ifindex, BPF_TCX_EGRESS, &first);
+		if (fd != -EEXIST)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int prog_fd)
+{
+	int err, fd = create_link(i->if_index, prog_fd);
 
 	if (fd == -ENODEV)
 		return 0; /* went meanwhile */
@@ -100,7 +117,7 @@ static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int pr
 	if (fd < 0)
 		return fault(-fd, "%s: strip cannot be attached (%s); the namespace is not covered",
 			     i->if_name, strerror(-fd));
-	err = pin_replace(fd, MMA_PIN_LINKS, strip_name(cookie, i->if_index).name);
+	err = pin_new(fd, MMA_PIN_LINKS, strip_name(cookie, i->if_index).name);
 	close(fd);
 	return err;
 }

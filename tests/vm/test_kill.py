@@ -3,10 +3,9 @@
 serves, keeps rule 2, and is completed or cleaned by the next run.
 
 Killed as it enters call N: the state is what N-1 calls have made. Where the call
-before can have changed nothing that outlives the process (a read, a mapping), the
-state is the one of the point before: of such a row the first point is taken, and
-the others are taken in `thorough` runs for all but read(2), of which there are
-twelve hundred in a row (the kernel's BTF)."""
+before can have left nothing that outlives the process (a look, a mapping), that is
+the state of the point before. MMA_KILL=thorough takes every point but those at
+read(2); MMA_KILL=short leaves out those whose call before left nothing."""
 
 import os
 import socket
@@ -20,9 +19,8 @@ from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, listen, make_socket
 KILLAT = f"{HERE}/killat"
 
 # Numbers of asm/unistd_64.h.
-READ = {0, 17}  # read, pread64
-LASTING_NOTHING = READ | {
-    3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 20, 21, 25, 28, 39, 45, 47, 51, 54, 55, 63, 72, 79, 89, 95,
+LASTING_NOTHING = {
+    0, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 17, 20, 21, 25, 28, 39, 45, 47, 51, 54, 55, 63, 72, 79, 89, 95,
     97, 102, 104, 107, 108, 131, 137, 138, 158, 186, 202, 217, 218, 228, 231, 234, 257, 262, 267, 273, 302,
     303, 318, 319, 332, 334, 439,
 }
@@ -40,15 +38,14 @@ def lasting(call):
 def points(calls):
     """The Ns to be killed at, from 2: before the first call there is nothing."""
     for n in range(2, len(calls) + 1):
-        this, last = calls[n - 1], calls[n - 2]
-        if lasting(last) or (THOROUGH and not (this[0] in READ and last[0] in READ)):
+        if THOROUGH or lasting(calls[n - 2]):
             yield n
 
 
 def calls_of(args):
-    done = run([KILLAT, "0", _tool(), *map(str, args)], check=False, timeout=120)
-    lines = (line.split() for line in done.out.splitlines())
-    return [tuple(map(int, w)) for w in lines if len(w) == 4 and w[0].isdigit()]
+    """Its system calls: number, and three arguments."""
+    done = run([KILLAT, "0", *map(str, args)], check=False, timeout=120)
+    return [tuple(map(int, line.split())) for line in done.out.splitlines()]
 
 
 def killed_at(n, args):
@@ -81,7 +78,7 @@ def sweep(args, complete, check, prepare, restore):
     """Kill at each point; `check` each time, `complete` whenever the state is
     another than at the point before, `restore` to begin anew. Number of points."""
     prepare()
-    calls = calls_of(args)
+    calls = calls_of([_tool(), *args])
     restore()
     last, taken, states = None, 0, 0
     for n in points(calls):
@@ -136,7 +133,7 @@ def test_first_attach(cgroup):
 def test_first_attach_then_detach(cgroup):
     """The same states, cleaned instead of completed."""
     args = ["--cgroup", cgroup, "--port", "7001"]
-    lasts = [n for n, call in enumerate(calls_of(args), 1) if lasting(call)]
+    lasts = [n for n, call in enumerate(calls_of([_tool(), *args]), 1) if lasting(call)]
     detach()
     for n in lasts:
         killed_at(n + 1, args)
@@ -234,9 +231,7 @@ def test_killat_kills_where_it_says(tmp_path):
     def made(n):
         run([KILLAT, str(n), "/usr/bin/mkdir", path], check=False)
         return os.path.isdir(path) and not os.rmdir(path)
-    calls = [c[0] for c in (tuple(map(int, w)) for w in
-                            (line.split() for line in run([KILLAT, "0", "/usr/bin/mkdir", path], check=False)
-                             .out.splitlines()) if len(w) == 4)]
+    calls = [call[0] for call in calls_of(["/usr/bin/mkdir", path])]
     os.rmdir(path)
     n = calls.index(83) + 1  # mkdir
     assert not made(n)
