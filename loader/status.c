@@ -245,6 +245,15 @@ static bool listens_allowed(const struct status *status, uint16_t port)
 	return roles > 0 && (roles & MMA_ROLE_LISTEN);
 }
 
+/* Without it a port off the list speaks MPTCP. */
+static bool strip_is_everywhere(const struct status *status)
+{
+	for (size_t i = 0; i < status->n_netns; i++)
+		if (status->netns[i].reachable && status->netns[i].strip.uncovered)
+			return false;
+	return true;
+}
+
 const char *status_listener_reason(const struct status *status,
 				   const struct status_service *service,
 				   const struct listener *listener)
@@ -258,9 +267,11 @@ const char *status_listener_reason(const struct status *status,
 			 name ? name + 1 : "it");
 		return text;
 	}
-	if (!listens_allowed(status, listener->port))
-		return "not on the list: connections are TCP";
-	return "";
+	if (listens_allowed(status, listener->port))
+		return "";
+	if (!strip_is_everywhere(status))
+		return "not on the list, but strip is missing: run --refresh";
+	return "not on the list: connections are TCP";
 }
 
 static void status_free(struct status *status)
