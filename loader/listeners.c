@@ -144,6 +144,17 @@ static int dump_here(const struct netns *netns, void *data)
 		   : 0;
 }
 
+static int by_port(const void *a, const void *b)
+{
+	const struct listener *one = a, *other = b;
+
+	if (one->port != other->port)
+		return one->port < other->port ? -1 : 1;
+	if (one->ipv6 != other->ipv6)
+		return one->ipv6 ? 1 : -1;
+	return strcmp(one->addr, other->addr);
+}
+
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret)
 {
@@ -152,6 +163,8 @@ int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree 
 
 	for (size_t i = 0; !err && i < namespaces->n; i++)
 		err = netns_run(&namespaces->list[i], dump_here, &dump);
+	if (ret->n)
+		qsort(ret->list, ret->n, sizeof(*ret->list), by_port);
 	return err;
 }
 
