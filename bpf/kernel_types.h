@@ -47,11 +47,6 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 } __core;
 
-struct sk_buff {
-	unsigned char *head, *data;
-	__u16 network_header; /* from head */
-} __core;
-
 struct net_generic {
 	union {
 		struct {
@@ -66,6 +61,37 @@ struct net_generic {
 struct net {
 	__u64 net_cookie;
 	struct net_generic *gen;
+} __core;
+
+struct sk_buff {
+	unsigned char *head, *data;
+	__u16 network_header; /* from head */
+	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info */
+} __core;
+
+union nf_inet_addr {
+	__u32 all[4];
+} __core;
+
+union nf_conntrack_man_proto {
+	__be16 all;
+} __core;
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto u;
+} __core;
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+} __core;
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+} __core;
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2]; /* original, reply */
 } __core;
 
 struct nsproxy {

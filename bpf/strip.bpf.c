@@ -14,7 +14,40 @@
 
 #define IPPROTO_TCP 6
 
+#define NFCT_INFO 7UL /* low bits of sk_buff._nfct (NFCT_INFOMASK) */
+#define IP_CT_IS_REPLY 3
+
 char LICENSE[] SEC("license") = "GPL";
+
+/* Data and all else leaves here: only these send a SYN or SYN-ACK. */
+static __always_inline bool may_send_syn(const struct bpf_sock *sk)
+{
+	return sk->state == BPF_TCP_SYN_SENT || sk->state == BPF_TCP_SYN_RECV ||
+	       sk->state == BPF_TCP_NEW_SYN_RECV;
+}
+
+/* The sender's address and port as its socket knows them: conntrack remembers
+ * what netfilter has rewritten (REDIRECT, DNAT). */
+static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *tcp)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct nf_conn *ct;
+	unsigned long nfct;
+
+	if (!bpf_core_field_exists(skb->_nfct) || !bpf_core_type_exists(struct nf_conn))
+		return;
+	nfct = BPF_CORE_READ(skb, _nfct);
+	ct = (struct nf_conn *)(nfct & ~NFCT_INFO);
+	if (!ct)
+		return;
+	if ((nfct & NFCT_INFO) >= IP_CT_IS_REPLY) {
+		BPF_CORE_READ_INTO(&tcp->saddr, ct, tuplehash[1].tuple.src.u3);
+		BPF_CORE_READ_INTO(&tcp->source, ct, tuplehash[1].tuple.src.u);
+	} else {
+		BPF_CORE_READ_INTO(&tcp->saddr, ct, tuplehash[0].tuple.src.u3);
+		BPF_CORE_READ_INTO(&tcp->source, ct, tuplehash[0].tuple.src.u);
+	}
+}
 
 /* Whose packet it is: the nearest attached ancestor of a cgroup. */
 struct owner {
@@ -62,10 +95,19 @@ static long ask_level(__u64 level, void *data)
 	return 0;
 }
 
+/* Sets owner->slot, if the owner is governed by the allowlist. */
+static __always_inline bool is_governed(struct owner *owner, __u64 levels)
+{
+	owner->levels = levels;
+	bpf_loop(MMA_MAX_LEVEL + 1, ask_level, owner, 0);
+	return owner->found;
+}
+
 /*
  * A SYN-ACK with a syncookie carries no socket (tcp_make_synack), so its
  * listener is looked up as for the answer that will come. Returns 0 where there
- * is none: netfilter has rewritten the port, and who sent it is in doubt.
+ * is none: its port was rewritten without conntrack, or it listens on another
+ * (TPROXY), and who sent it, from which port, is in doubt.
  */
 static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const struct tcp_header *tcp)
 {
@@ -116,47 +158,36 @@ int strip(struct __sk_buff *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct tcp_header tcp = {};
 	struct options options;
-	__u32 zero = 0, state;
-	bool synack;
 	struct mma_meta *m;
+	__u32 zero = 0;
 	__u16 port;
+	bool synack;
+	__u8 role;
 
-	/* Data and all else leaves here: only a socket in one of three states
-	 * sends a SYN, and without a socket only the host itself. */
-	if (sk) {
-		state = sk->state;
-		if (state != BPF_TCP_SYN_SENT && state != BPF_TCP_SYN_RECV &&
-		    state != BPF_TCP_NEW_SYN_RECV)
-			return TCX_NEXT;
-	} else if (ctx->ingress_ifindex) {
-		return TCX_NEXT; /* forwarded: whose it is, is not ours to ask */
-	}
+	/* Without a socket only what the host itself has made: with a forwarded
+	 * packet, whose it is, is not ours to ask. */
+	if (sk ? !may_send_syn(sk) : ctx->ingress_ifindex)
+		return TCX_NEXT;
 	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
 		return TCX_NEXT;
 	synack = tcp.flags & TCP_ACK;
+	role = synack ? MMA_ROLE_LISTEN : MMA_ROLE_CONNECT;
 	if (!sk && !synack)
 		return TCX_NEXT;
 	m = bpf_map_lookup_elem(&meta, &zero);
 	if (!m || !find_mp_capable(ctx, &tcp, &options))
 		return TCX_NEXT;
 
-	/* The socket's own port where it is known: netfilter's REDIRECT has
-	 * rewritten the packet's. */
-	if (sk)
+	/* The socket's own port: netfilter may have rewritten the packet's. */
+	if (sk) {
 		port = synack ? sk->src_port : bpf_ntohs(sk->dst_port);
-	else
-		port = bpf_ntohs(tcp.source);
-	if (allowed(port, synack ? MMA_ROLE_LISTEN : MMA_ROLE_CONNECT))
-		return TCX_NEXT;
-
-	owner.levels = m->strip_levels;
-	if (!sk)
+	} else {
+		undo_nat(ctx, &tcp);
 		owner.cgroup = cgroup_of_listener(ctx, &tcp);
-	if (sk || owner.cgroup) {
-		bpf_loop(MMA_MAX_LEVEL + 1, ask_level, &owner, 0);
-		if (!owner.found)
-			return TCX_NEXT;
+		port = bpf_ntohs(tcp.source);
 	}
+	if ((sk || owner.cgroup) && (allowed(port, role) || !is_governed(&owner, m->strip_levels)))
+		return TCX_NEXT;
 	if (write_options(ctx, &tcp, &options))
 		count(owner.slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);
 	return TCX_NEXT;
