@@ -63,9 +63,23 @@ struct net {
 	struct net_generic *gen;
 } __core;
 
+typedef struct {
+	struct net *net;
+} __core possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+} __core;
+
+struct dst_entry {
+	struct net_device *dev;
+} __core;
+
 struct sk_buff {
 	unsigned char *head, *data;
 	__u16 network_header; /* from head */
+	struct net_device *dev;
+	unsigned long _skb_refdst; /* struct dst_entry *, and flags below it */
 	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info */
 } __core;
 

@@ -14,6 +14,7 @@
 
 #define IPPROTO_TCP 6
 
+#define SKB_DST_FLAGS 1UL /* low bits of sk_buff._skb_refdst (SKB_DST_NOREF) */
 #define NFCT_INFO 7UL /* low bits of sk_buff._nfct (NFCT_INFOMASK) */
 #define IP_CT_IS_REPLY 3
 
@@ -24,6 +25,22 @@ static __always_inline bool may_send_syn(const struct bpf_sock *sk)
 {
 	return sk->state == BPF_TCP_SYN_SENT || sk->state == BPF_TCP_SYN_RECV ||
 	       sk->state == BPF_TCP_NEW_SYN_RECV;
+}
+
+/*
+ * Whether a packet without a socket was made in this network namespace. A
+ * forwarded one has come in somewhere; one from a macvlan or VLAN device in
+ * another namespace keeps its route from there (netif_keep_dst).
+ */
+static __always_inline bool made_here(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct dst_entry *dst;
+
+	if (ctx->ingress_ifindex)
+		return false;
+	dst = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~SKB_DST_FLAGS);
+	return dst && BPF_CORE_READ(dst, dev, nd_net.net) == BPF_CORE_READ(skb, dev, nd_net.net);
 }
 
 /* The sender's address and port as its socket knows them: conntrack remembers
@@ -164,9 +181,7 @@ int strip(struct __sk_buff *ctx)
 	bool synack;
 	__u8 role;
 
-	/* Without a socket only what the host itself has made: with a forwarded
-	 * packet, whose it is, is not ours to ask. */
-	if (sk ? !may_send_syn(sk) : ctx->ingress_ifindex)
+	if (sk ? !may_send_syn(sk) : !made_here(ctx))
 		return TCX_NEXT;
 	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
 		return TCX_NEXT;
