@@ -13,6 +13,7 @@
 #include "strip_packet.h"
 
 #define IPPROTO_TCP 6
+#define SOCK_STREAM 1
 
 #define SKB_DST_FLAGS 1UL /* low bits of sk_buff._skb_refdst (SKB_DST_NOREF) */
 #define NFCT_INFO 7UL /* low bits of sk_buff._nfct (NFCT_INFOMASK) */
@@ -20,11 +21,23 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Data and all else leaves here: only these send a SYN or SYN-ACK. */
-static __always_inline bool may_send_syn(const struct bpf_sock *sk)
+/*
+ * Data and all else leaves here. Three states send a SYN or SYN-ACK; and one that
+ * has waited for the neighbour's address (neigh_resolve_output) may find its
+ * socket closed. UDP and raw sockets are in that state as well.
+ */
+static __always_inline bool may_send_syn(struct bpf_sock *sk)
 {
-	return sk->state == BPF_TCP_SYN_SENT || sk->state == BPF_TCP_SYN_RECV ||
-	       sk->state == BPF_TCP_NEW_SYN_RECV;
+	switch (sk->state) {
+	case BPF_TCP_SYN_SENT:
+	case BPF_TCP_SYN_RECV:
+	case BPF_TCP_NEW_SYN_RECV:
+		return true;
+	case BPF_TCP_CLOSE:
+		sk = bpf_sk_fullsock(sk);
+		return sk && sk->type == SOCK_STREAM && sk->protocol == IPPROTO_TCP;
+	}
+	return false;
 }
 
 /*
@@ -177,7 +190,7 @@ int strip(struct __sk_buff *ctx)
 	struct options options;
 	struct mma_meta *m;
 	__u32 zero = 0;
-	__u16 port;
+	__u16 port = 0;
 	bool synack;
 	__u8 role;
 
@@ -199,8 +212,9 @@ int strip(struct __sk_buff *ctx)
 	} else {
 		undo_nat(ctx, &tcp);
 		owner.cgroup = cgroup_of_listener(ctx, &tcp);
-		port = bpf_ntohs(tcp.source);
 	}
+	if (!port) /* a closed socket has forgotten it */
+		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
 	if ((sk || owner.cgroup) && (allowed(port, role) || !is_governed(&owner, m->strip_levels)))
 		return TCX_NEXT;
 	if (write_options(ctx, &tcp, &options))
