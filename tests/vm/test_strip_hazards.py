@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Named risks: packets that wait, sockets that outlive what governed them, and
+what a stripped SYN may set off."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+import time
+
+import pytest
+
+import links
+import mma
+import wire
+from mma import MPTCP, TCP
+from strip_rig import TCP_FASTOPEN, MSG_FASTOPEN, Exchange, Ports, Rig, faults
+
+PORT = 7443
+SYN_SENT, SYN_RECV = 2, 3
+
+
+@pytest.fixture
+def rig(cgroup):
+    rig = Rig(links.Veth(), cgroup)
+    yield rig
+    rig.close()
+    rig.link.remove()
+
+
+def tcp_states(port, netns, far):
+    """The states of the sockets to (far) or on a port."""
+    def read():
+        found = []
+        for name in ("tcp", "tcp6"):
+            with open(f"/proc/thread-self/net/{name}") as f:
+                for line in list(f)[1:]:
+                    _, local, remote, state = line.split()[:4]
+                    if int((remote if far else local).split(":")[1], 16) == port:
+                        found.append(int(state, 16))
+        return found
+    return mma.inside(read, netns=netns)
+
+
+def mac_of(netns, device):
+    def read():
+        with socket.socket() as s:
+            return fcntl.ioctl(s, 0x8927, struct.pack("40s", device.encode()))[18:24].hex(":")  # SIOCGIFHWADDR
+    return mma.inside(read, netns=netns)
+
+
+@contextlib.contextmanager
+def neighbour_unknown(netns, device, address, peer_netns, peer_device):
+    """Packets to the peer wait until neighbour_known()."""
+    mac = mac_of(peer_netns, peer_device)
+    own = mac_of(netns, device)
+    sources = {"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"} - {address}
+    links.batch(peer_netns, *(f"neigh replace {a} lladdr {own} dev {peer_device} nud permanent" for a in sources))
+    mma.run(["nft", "-f", "-"], netns=netns, stdin="""
+        table netdev wait { chain in { type filter hook ingress device %s priority 0;
+            meta protocol arp drop
+            icmpv6 type nd-neighbor-advert drop
+        }
+        }
+        """ % device)
+    links.batch(netns, f"neigh flush dev {device}")
+    yield lambda: links.batch(netns, f"neigh replace {address} lladdr {mac} dev {device} nud permanent")
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_socket_closed_while_its_syn_waits_for_the_neighbour(family, rig):
+    address = rig.link.addresses[family][1]
+    with neighbour_unknown(rig.link.server, "s0", address, rig.link.client, "c0") as known:
+        with rig.socket("server", True, family) as sock:
+            sock.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                sock.connect((address, PORT))
+            mma.wait_until(lambda: SYN_SENT in tcp_states(PORT, rig.link.server, far=True), "SYN_SENT")
+        mma.wait_until(lambda: SYN_SENT not in tcp_states(PORT, rig.link.server, far=True), "closed")
+        rig.captures["client"].take()
+        known()
+        syns = []
+        mma.wait_until(lambda: syns.extend(rig.captures["client"].take(PORT)) or syns, "the SYN", 5)
+    assert [p.kind for p in syns] == ["SYN"]
+    assert not syns[0].mp_capable and syns[0].checksum_ok
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+def test_fast_open_child_closed_while_its_synack_waits_for_the_neighbour(reset, rig):
+    rig.allow(0, 3)  # which a closed socket, that has forgotten its port, must not be taken for
+    rig.allow(PORT, 0)
+    client_address = rig.link.addresses[socket.AF_INET][1]
+    with contextlib.ExitStack() as stack:
+        for side in ("server", "client"):
+            stack.enter_context(rig.sysctl("net.ipv4.tcp_fastopen", 0x607, side))
+        known = stack.enter_context(
+            neighbour_unknown(rig.link.server, "s0", client_address, rig.link.client, "c0"))
+        listener = stack.enter_context(rig.listener(
+            True, socket.AF_INET, PORT, lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)))
+        client = stack.enter_context(rig.socket("client", False, socket.AF_INET))
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.sendto(b"?", MSG_FASTOPEN, (rig.address("v4"), PORT))
+        with listener.accept()[0] as conn:
+            conn.settimeout(20)
+            assert conn.recv(1) == b"?"
+            if reset:
+                conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if reset:
+            mma.wait_until(lambda: SYN_RECV not in tcp_states(PORT, rig.link.server, far=False), "closed")
+        rig.captures["client"].take()
+        known()
+        got = []
+        mma.wait_until(lambda: got.extend(rig.captures["client"].take(PORT)) or got, "the SYN-ACK", 5)
+    assert "SYN-ACK" in [p.kind for p in got]
+    assert not any(p.mp_capable for p in got)
+    assert all(p.checksum_ok for p in got)
+
+
+def raw_syn(source, destination, sport, dport, ip_options):
+    """A SYN with MP_CAPABLE from its IPv4 header on."""
+    src, dst = socket.inet_aton(source), socket.inet_aton(destination)
+    options = bytes([2, 4, 5, 180, 1, 1, 4, 2]) + bytes([30, 4, 1, 1])
+    tcp = struct.pack("!HHIIBBHHH", sport, dport, 1000, 0, (20 + len(options)) << 2, wire.SYN, 65000, 0, 0) + options
+    total = wire.ones_complement(src + dst + struct.pack("!HH", 6, len(tcp)) + tcp)
+    tcp = tcp[:16] + struct.pack("!H", 0xffff ^ total) + tcp[18:]
+    return struct.pack("!BBHHHBBH", 0x40 | (20 + len(ip_options)) // 4, 0, 20 + len(ip_options) + len(tcp), 1, 0, 64,
+                       6, 0) + src + dst + ip_options + tcp
+
+
+@pytest.mark.parametrize("cookies", [1, 2], ids=["", "syncookies"])
+@pytest.mark.parametrize("offload", [True, False], ids=["offload", "no-offload"])
+def test_ipv4_options(cookies, offload, rig):
+    """The SYN-ACK echoes them. (An MPTCP socket refuses to set its own.)"""
+    rig.link.set_offload(offload)
+    record_route = bytes([7, 11, 4]) + bytes(8) + b"\1"
+    server, client = rig.link.addresses[socket.AF_INET]
+    for roles in (0, 1):
+        rig.allow(PORT + roles, roles)
+        with rig.sysctl("net.ipv4.tcp_syncookies", cookies), rig.listener(True, socket.AF_INET, PORT + roles), \
+                mma.make_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW, netns=rig.link.client) as raw:
+            rig.captures["client"].take()
+            raw.sendto(raw_syn(client, server, 40000, PORT + roles, record_route), (server, 0))
+            got = []
+            mma.wait_until(lambda: got.extend(rig.captures["client"].take(PORT + roles)) or got, "the SYN-ACK")
+        assert got[0].kind == "SYN-ACK" and got[0].ip_options and got[0].checksum_ok
+        assert got[0].mp_capable == bool(roles)
+
+
+def test_simultaneous_open(rig):
+    """A socket that connects to itself is both roles in one. MPTCP falls back
+    then, and its SYN-ACK has no MP_CAPABLE."""
+    for roles in range(4):
+        rig.allow(PORT + roles, roles)
+        with rig.socket("server", True, socket.AF_INET) as sock, \
+                wire.Capture("lo", netns=rig.link.server) as capture:
+            sock.bind(("127.0.0.1", PORT + roles))
+            sock.connect(("127.0.0.1", PORT + roles))
+            assert not mma.is_mptcp(sock)
+            packets = {p.kind: p.mp_capable for p in capture.take(PORT + roles)}
+        assert packets == {"SYN": bool(roles & 2), "SYN-ACK": False, "": False}
+
+
+def test_departed_cgroups(cgroup):
+    """Sockets of cgroups that are gone, also below an attached one that stays, are
+    still governed."""
+    parent = cgroup
+    child, grandchild = parent.child("a"), None
+    grandchild = child.child("b")
+    mma.attach(parent, "--port", "7001")
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(mma.listen(port, cgroup=grandchild)) for port in (7001, 7002)]
+        clients = [stack.enter_context(mma.make_socket(cgroup=grandchild)) for _ in range(2)]
+        os.rmdir(grandchild.dir)
+        os.rmdir(child.dir)
+        check_both_ways(listeners, stack)
+        os.rmdir(parent.dir)
+        check_both_ways(listeners, stack)
+        for port, client in zip((7001, 7002), clients):
+            with mma.listen(port + 10, proto=MPTCP) as listener:
+                assert mma.try_connection(listener, client) == (False, False)
+        parent.make()  # comes back, attached; the old one's sockets are governed still
+        check_both_ways(listeners, stack)
+        with mma.listen(7003, cgroup=parent) as listener:
+            assert mma.so_protocol(listener) == MPTCP
+
+
+def check_both_ways(listeners, stack):
+    """The first is on the list, the other is not."""
+    for listener, expected in zip(listeners, (True, False)):
+        client = stack.enter_context(mma.make_socket(proto=MPTCP))
+        assert mma.try_connection(listener, client) == (expected, expected)
+
+
+def test_detached_service_beside_another(cgroup):
+    """Its listeners stay governed as long as anything is attached, and count for
+    nobody."""
+    other = mma.Cgroup()
+    try:
+        mma.attach(other, "--port", "7001")
+        mma.attach(cgroup)
+        with contextlib.ExitStack() as stack:
+            listeners = [stack.enter_context(mma.listen(port, cgroup=cgroup)) for port in (7001, 7002)]
+            check_both_ways(listeners, stack)
+            assert mma.counters(cgroup)["stripped_synack"] == 1
+            before = mma.counters(other)
+            mma.mma("--detach", "--cgroup", cgroup, check=True)
+            check_both_ways(listeners, stack)
+            assert mma.counters(other) == before
+            mma.attach(cgroup)
+            check_both_ways(listeners, stack)
+    finally:
+        other.remove()
