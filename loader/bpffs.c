@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bpffs.h"
+#include "mounts.h"
 #include "pin_names.h"
 #include "report.h"
 
@@ -11,22 +12,11 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define HOST_REMEDY \
-	"run in the host's mount namespace: nsenter -t 1 -m, nsenter --net=… instead of ip netns exec, or the prefix + in ExecStartPre="
-
 static bool is_bpffs(const char *path)
 {
 	struct statfs fs;
 
 	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
-}
-
-static bool in_host_mounts(void)
-{
-	struct stat own, host;
-
-	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &host) &&
-	       own.st_ino == host.st_ino;
 }
 
 /* Another mount namespace may well see the same instance (systemd's sandboxes
@@ -35,7 +25,7 @@ static bool is_hosts_instance(void)
 {
 	struct stat own, host;
 
-	return in_host_mounts() ||
+	return mounts_are_hosts() ||
 	       (!stat(MMA_BPFFS, &own) && !stat("/proc/1/root" MMA_BPFFS, &host) &&
 		own.st_dev == host.st_dev);
 }
@@ -43,7 +33,7 @@ static bool is_hosts_instance(void)
 int bpffs_look(void)
 {
 	if (!is_bpffs(MMA_BPFFS)) {
-		if (!in_host_mounts())
+		if (!mounts_are_hosts())
 			return fault(ENOENT, MMA_BPFFS
 				     ": no BPF file system in this mount namespace; " HOST_REMEDY);
 		return -ENOENT;
@@ -59,7 +49,7 @@ int bpffs_need(void)
 {
 	int err = bpffs_look();
 
-	if (err != -ENOENT || !in_host_mounts())
+	if (err != -ENOENT || !mounts_are_hosts())
 		return err;
 	if (mount("bpf", MMA_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return fault(

@@ -30,11 +30,12 @@ static int need_cgroup2(struct mount *ret)
 {
 	int err = mount_of_type("cgroup2", ret);
 
-	if (err == -ENOENT)
-		return fault(
-			ENOENT,
-			"cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
-	return err;
+	if (err != -ENOENT)
+		return err;
+	if (!mounts_are_hosts())
+		return fault(ENOENT, "cgroup2: not mounted in this mount namespace; " HOST_REMEDY);
+	return fault(ENOENT,
+		     "cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
 /* Drops empty and "." components; refuses "..". `ret` starts with "/" and has
@@ -214,10 +215,14 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 		return fault_usage(
 			"%s: on a cgroup v1 hierarchy; give the path inside the cgroup2 mount",
 			arg);
-	if (err || strcmp(mount.type, "cgroup2"))
+	if (err || strcmp(mount.type, "cgroup2")) {
+		err = need_cgroup2(&mount);
+		if (err) /* none of it is */
+			return err;
 		return fault_usage(
 			"%s: not inside a cgroup2 mount; pass a path inside it, such as /sys/fs/cgroup/system.slice/postfix.service",
 			arg);
+	}
 	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
 }
 

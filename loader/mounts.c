@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
@@ -107,4 +108,12 @@ static bool has_type(const struct mount *mount, const void *type)
 int mount_of_type(const char *type, struct mount *ret)
 {
 	return find(has_type, type, true, ret);
+}
+
+bool mounts_are_hosts(void)
+{
+	struct stat own, host;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &host) &&
+	       own.st_ino == host.st_ino;
 }

@@ -21,4 +21,11 @@ int mount_of_path(const char *path, struct mount *ret);
  * or a fault. */
 int mount_of_type(const char *type, struct mount *ret);
 
+/* Whether this is the mount namespace of process 1. Elsewhere (ip netns exec, a
+ * sandbox) what is missing may well be there, and is not to be mounted. */
+bool mounts_are_hosts(void);
+
+#define HOST_REMEDY \
+	"run in the host's mount namespace: nsenter -t 1 -m, nsenter --net=… instead of ip netns exec, or the prefix + in ExecStartPre="
+
 #endif

@@ -87,8 +87,8 @@ static const struct bad {
 	{ "cgroup v1", HYBRID, "", FS "/pids/a", 2, FS "/pids/a" ON_V1 },
 	{ "the root of cgroup v1", HYBRID, "", FS "/pids", 2, FS "/pids" ON_V1 },
 	{ "no cgroup2, relative", V1, "", "a", 1, NO_CGROUP2 },
-	{ "no cgroup2, absolute", V1, "", FS "/unified/a", 2, FS "/unified/a" NOT_INSIDE },
-	{ "no mount at all", "", "", "/a", 2, "/a" NOT_INSIDE },
+	{ "no cgroup2, absolute", V1, "", FS "/unified/a", 1, NO_CGROUP2 },
+	{ "no mount at all", "", "", "/a", 1, NO_CGROUP2 },
 	{ "no /proc, absolute", NULL, "", "/a", 1,
 	  MOUNTINFO ": cannot be read (No such file or directory); mount proc" },
 	{ "no /proc, self", UNIFIED, NULL, "self", 1,
@@ -116,6 +116,8 @@ static void machine(const char *mounts, const char *own)
 	fake_files_forget();
 	fake_file(MOUNTINFO, mounts);
 	fake_file(OWN, own);
+	fake_dir("/proc/self/ns/mnt", 1); /* the host's mount namespace */
+	fake_dir("/proc/1/ns/mnt", 1);
 	fake_dir(FS "/", 1);
 	fake_dir(FS "/unified/", 1);
 	fake_dir(FS "/a/cgroup.procs", 0);
@@ -151,6 +153,21 @@ static void refuses(void **state)
 	assert_true(err < 0);
 	assert_int_equal(fault_read(err, text, sizeof(text)), row->code);
 	assert_string_equal(text, row->message);
+}
+
+/* In another mount namespace nothing is to be mounted. */
+static void elsewhere(void **state)
+{
+	char text[8192];
+	int err;
+
+	(void)state;
+	machine("", "");
+	fake_dir("/proc/self/ns/mnt", 2);
+	err = cgroup_resolve("a", &cgroup);
+	assert_int_equal(fault_read(err, text, sizeof(text)), 1);
+	assert_non_null(strstr(text, "cgroup2: not mounted in this mount namespace; "));
+	assert_non_null(strstr(text, "nsenter"));
 }
 
 /* The longest path that a key holds, and follow can tell from a cut one. */
@@ -298,9 +315,11 @@ int main(void)
 
 	add_table(&suite, resolves, good);
 	add_table(&suite, refuses, bad);
+	add_test(&suite, "no cgroup2 in another mount namespace", elsewhere, NULL);
 	add_test(&suite, "510 bytes fit, 511 do not", length, NULL);
 	add_test(&suite, "far too long, relative and absolute", great_length, NULL);
 	add_test(&suite, "63 levels fit, 64 do not", depth, NULL);
+	add_test(&suite, "in another mount namespace: said", elsewhere, NULL);
 	add_test(&suite, "in a cgroup namespace: by id", by_id, NULL);
 	add_test(&suite, "a key that the mount does not show", not_below_the_mount, NULL);
 	add_table(&suite, has_level, levels);
