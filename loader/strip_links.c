@@ -240,8 +240,7 @@ static int sweep_link(const char *name, void *data)
 
 	if (!read_name(name, &cookie, &ifindex))
 		return 0;
-	pinned_link(name, &linked);
-	if (linked)
+	if (!pinned_link(name, &linked) || linked) /* unreadable is not gone */
 		return 0;
 	detail("%s: its interface is gone; removed", pin_path(MMA_PIN_LINKS, name).path);
 	if (ifindex == LOOPBACK_IFINDEX) /* with lo, the namespace */
