@@ -80,10 +80,15 @@ static void print_service(const struct status *status, const struct status_servi
 		       visible(service->covered_by.path, name, sizeof(name)));
 	for (size_t i = 0; i < service->listeners.n; i++) {
 		const struct listener *l = &service->listeners.list[i];
+		int width = printf("  listens %-5s %s", l->mptcp ? "MPTCP" : "TCP",
+				   listener_text(l, text));
+		const char *reason =
+			visible(status_listener_reason(status, service, l), name, sizeof(name));
 
-		printf("  listens %-5s %-21s %s\n", l->mptcp ? "MPTCP" : "TCP",
-		       listener_text(l, text),
-		       visible(status_listener_reason(status, service, l), name, sizeof(name)));
+		if (width + 2 + (int)strlen(reason) > WIDTH)
+			printf("\n    %s\n", reason);
+		else
+			printf("%s%s\n", reason[0] ? "  " : "", reason);
 	}
 	for (int i = 0; i < MMA_N_COUNTERS; i++)
 		if (i == MMA_UPGRADED || service->stats.counters[i])
