@@ -184,7 +184,7 @@ def test_no_cgroup2_mounted():
     def prepare():
         unshare(0x20000)
         assert os.system("mount --make-rprivate / && umount -a -t cgroup2") == 0
-    refused(["--cgroup", "x.service"], 1, "cgroup2", "mount", prepare=prepare)
+    refused(["--cgroup", "x.service"], 1, "cgroup2", "nsenter", prepare=prepare)
     refused(["--cgroup", "self"], 1, "cgroup2", prepare=prepare)
 
 

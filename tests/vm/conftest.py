@@ -17,6 +17,23 @@ def warm():
     return mma_.objects()
 
 
+class TellFailures:
+    """Each failure at once, for the runs are long."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+            terminal.write_line(f"\n{report.longreprtext}")
+            terminal.flush()
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(TellFailures(config))
+
+
 def nothing_left(before):
     """Whether only those BPF objects are left that were there before."""
     now = mma_.objects()

@@ -73,7 +73,8 @@ def test_the_hosts_bpffs_seen_from_a_sandbox(cgroup):
 
 def test_ip_netns_exec(cgroup, net, leaves_nothing):
     """It mounts /sys anew, and with that has no BPF file system."""
-    refused(run(["ip", "netns", "exec", net.server, mma_path(), "--cgroup", "t.service"], check=False), 1, "nsenter")
+    for path in ("t.service", str(cgroup)):
+        refused(run(["ip", "netns", "exec", net.server, mma_path(), "--cgroup", path], check=False), 1, "nsenter")
 
 
 def mma_path():
@@ -150,8 +151,8 @@ def test_path_on_v1(tmp_path, leaves_nothing):
 
 def test_no_cgroup2(leaves_nothing):
     umount = private("umount /sys/fs/cgroup")
-    refused(mma("--cgroup", "x.service", prepare=umount), 1, "cgroup2", "mount")
-    refused(mma("--cgroup", "/sys/fs/cgroup/x.service", prepare=umount), 2, "not inside a cgroup2 mount")
+    for path in ("x.service", "/sys/fs/cgroup/x.service", "self"):
+        refused(mma("--cgroup", path, prepare=umount), 1, "cgroup2", "nsenter")
 
 
 def test_another_file_system_inside(cgroup, leaves_nothing):
@@ -219,7 +220,9 @@ MAPS = ["ports", "cgroups", "departed", "paths", "netns", "stats", "meta"]
 
 
 def make_foreign(path, kind, tmp_path):
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    for parent in (PINS, os.path.dirname(path)):
+        if parent.startswith(PINS) and parent != path and not os.path.isdir(parent):
+            os.mkdir(parent, 0o700)
     if kind == "map":
         fd = bpfsys.map_create(2, 4, 4, 1)
         bpfsys.obj_pin(fd, path)
@@ -230,6 +233,7 @@ def make_foreign(path, kind, tmp_path):
         os.symlink(tmp_path, path)
     elif kind == "open directory":
         os.mkdir(path)
+        os.mkdir(f"{path}/theirs")
         os.chmod(path, 0o777)
     elif kind == "program":
         from mma import HERE
@@ -238,6 +242,8 @@ def make_foreign(path, kind, tmp_path):
 
 def remove_foreign(path):
     if os.path.isdir(path) and not os.path.islink(path):
+        if os.path.isdir(f"{path}/theirs"):
+            os.rmdir(f"{path}/theirs")
         os.rmdir(path)
     else:
         os.unlink(path)

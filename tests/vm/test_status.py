@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from mma import (CGROUPS, PINS, Cgroup, Map, attach, counters, listen, make_socket, map_dict, mma, run,
+from mma import (CGROUPS, PINS, Cgroup, Map, attach, counters, listen, make_socket, map_dict, mma, resident, run,
                  service, status, sysctl, try_connection)
 
 
@@ -165,7 +165,8 @@ def test_service_gone(attached):
 
 
 def test_listener_made_before(cgroup):
-    with listen(25, cgroup=cgroup), listen(465, "::1", socket.AF_INET6, cgroup=cgroup):
+    with resident(cgroup=cgroup), listen(25, cgroup=cgroup), \
+            listen(465, "::1", socket.AF_INET6, cgroup=cgroup):
         done = attach(cgroup, "--port", "25,465")
         assert "0.0.0.0:25" in done.err and "[::1]:465" in done.err and "restart" in done.err
         old = {l["port"]: l for l in service(cgroup)["listeners"]}
@@ -197,7 +198,7 @@ def test_listener_of_another_cgroup_or_namespace(attached, net):
 
 
 def test_listeners_that_stay_mptcp_are_named(attached):
-    with listen(25, cgroup=attached):
+    with resident(cgroup=attached), listen(25, cgroup=attached):
         done = mma("--detach", check=True)
     assert "0.0.0.0:25" in done.err and "every port" in done.err
 
@@ -281,8 +282,9 @@ def test_eighty_columns(cgroup, net):
     finally:
         sysctl("net.mptcp.enabled", 1)
         run(["ip", "addr", "del", f"{v6}/128", "dev", "lo"])
+    assert out.count("listens ") == 8, "each listener is the service's and its parent's"
     for wide in out.splitlines():
-        assert len(wide) < 80 or group.path in wide, wide
+        assert len(wide) < 80 or group.name in wide, wide
 
 
 def test_status_changes_nothing(attached):

@@ -5,12 +5,14 @@
  * killat 0 COMMAND...: lets it run, without its output, and prints each system
  * call on a line: number, and three arguments, of bpf(2) the first of which is
  * the command.
+ * failat ERRNO N COMMAND...: (the same program, by its name) lets its Nth bpf(2)
+ * fail. Exit: the command's, or 99 where it made fewer.
  *
- * read(2) and pread64(2) are not counted and cost nothing: killed at one of them,
- * a process leaves what it leaves when killed at the next call. What strace
- * --inject does, that is, without its cost: under emulation every stop of the
- * traced process takes a millisecond, and the loader reads the kernel's type
- * information in twelve hundred pieces.
+ * What strace --inject does, that is, without its cost: under emulation every
+ * stop of the traced process takes a millisecond. So read(2) and pread64(2) are
+ * not counted: killed at one of them, a process leaves what it leaves when killed
+ * at the next call; and the loader reads the kernel's type information in twelve
+ * hundred pieces.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +24,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,17 +38,27 @@ static void die(const char *what)
 	exit(2);
 }
 
-static int stop_at_all_but_reads(void)
+static int failing; /* errno, 0: to be killed */
+
+static int filter(void)
 {
-	struct sock_filter code[] = {
+	struct sock_filter all_but_reads[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
 	};
-	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+	struct sock_filter bpf_alone[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+	};
+	struct sock_fprog program = { 5, all_but_reads };
 
+	if (failing)
+		program = (struct sock_fprog){ 4, bpf_alone };
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -59,7 +73,7 @@ static pid_t start(char **command, int quiet)
 		return pid;
 	if (quiet)
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-	if (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP) || stop_at_all_but_reads())
+	if (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP) || filter())
 		_exit(127);
 	execvp(command[0], command);
 	_exit(127);
@@ -85,12 +99,32 @@ static void print_call(pid_t pid)
 	       (uintmax_t)info.seccomp.args[1], (uintmax_t)info.seccomp.args[2]);
 }
 
+/* The call is not made, and returns this. */
+static void fail_call(pid_t pid)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
+		die("PTRACE_GETREGS");
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rax = (unsigned long long)-failing;
+	if (ptrace(PTRACE_SETREGS, pid, 0, &regs))
+		die("PTRACE_SETREGS");
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long n = 0, at;
 	int status, signal = 0;
+	char *name;
 	pid_t pid;
 
+	name = strrchr(argv[0], '/');
+	if (!strcmp(name ? name + 1 : argv[0], "failat") && argc > 1) {
+		failing = atoi(argv[1]);
+		argv++;
+		argc--;
+	}
 	if (argc < 3)
 		return 2;
 	at = strtoul(argv[1], NULL, 10);
@@ -105,6 +139,8 @@ int main(int argc, char **argv)
 			die("PTRACE_CONT");
 		if (waitpid(pid, &status, 0) != pid)
 			die("waitpid");
+		if (WIFEXITED(status) && failing)
+			return n < at ? 99 : WEXITSTATUS(status);
 		if (WIFEXITED(status) || WIFSIGNALED(status))
 			return 1;
 		signal = 0;
@@ -118,6 +154,10 @@ int main(int argc, char **argv)
 			print_call(pid);
 		if (n != at)
 			continue;
+		if (failing) {
+			fail_call(pid);
+			continue;
+		}
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		return 0;
