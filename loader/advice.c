@@ -64,8 +64,8 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 						 used ? ", " : "", text);
 	}
 	if (used)
-		note("%s: %s %s until its service restarts: %s", cgroup->key.path, names, what,
-		     restart_of(cgroup));
+		note("%s: what listens on %s %s until its service restarts: %s", cgroup->key.path,
+		     names, what, restart_of(cgroup));
 	listeners_free(&listeners);
 }
 
