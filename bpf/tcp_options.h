@@ -14,11 +14,12 @@
 #define MPTCP_MP_CAPABLE 0 /* subtype: high half of the third byte */
 
 struct option_walk {
-	unsigned char bytes[TCP_OPTIONS_MAX]; /* the options, in and out */
 	unsigned int size; /* bytes in use, at most TCP_OPTIONS_MAX */
 	unsigned int left; /* bytes left of the option at hand */
 	unsigned int wipe; /* whether that is MP_CAPABLE */
 	unsigned int found; /* whether there was one */
+	/* The options, in and out. Last: tests/proof sees a step past them. */
+	unsigned char bytes[TCP_OPTIONS_MAX];
 };
 
 enum { WALK_ON = 0, WALK_DONE = 1 };

@@ -67,4 +67,11 @@ unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 
+# Bounded model checking of the option walk: some three minutes of two processors.
+CBMC ?= cbmc
+.PHONY: proof
+proof:
+	$(Q)CBMC=$(CBMC) MMA_TEST_OUT=$(TESTS) tests/tap proof $(if $(shell command -v $(CBMC)), \
+		tests/proof/options,'=options:cbmc is not installed; Debian 13 has it')
+
 -include $(wildcard $(TESTS)/*/*.d)
