@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PREFIX MMA_PIN_STRIP "-"
+#define MOVED PREFIX "moved-" /* and the link's id */
 #define LOOPBACK_IFINDEX 1 /* in every namespace, first to come, last to go */
 #define MAX_QUERY 64 /* BPF_MPROG_MAX */
 #define RELEASE_TRIES 200 /* of 10 ms */
@@ -61,19 +62,32 @@ static __u32 pinned_link(const char *name, __u32 *ret_ifindex)
 	return info.id;
 }
 
+/* The programs on an interface of the namespace that we are in. */
+struct programs_there {
+	__u32 n, ids[MAX_QUERY], link_ids[MAX_QUERY];
+};
+
+static int query(unsigned int ifindex, struct programs_there *ret)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ret->ids, .link_ids = ret->link_ids,
+		    .prog_cnt = MAX_QUERY);
+	int err = bpf_prog_query_opts((int)ifindex, BPF_TCX_EGRESS, &opts);
+
+	ret->n = err ? 0 : opts.count;
+	return err;
+}
+
 /* Whether the link is on this interface of the namespace that we are in. The
  * link's own info does not tell the namespace: a device that has moved took its
  * link along, and its index may have been given anew. */
 static bool is_attached(unsigned int ifindex, __u32 link_id)
 {
-	__u32 prog_ids[MAX_QUERY], link_ids[MAX_QUERY];
-	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = prog_ids, .link_ids = link_ids,
-		    .prog_cnt = MAX_QUERY);
+	struct programs_there there;
 
-	if (!link_id || bpf_prog_query_opts((int)ifindex, BPF_TCX_EGRESS, &query))
+	if (!link_id || query(ifindex, &there))
 		return false;
-	for (__u32 i = 0; i < query.count; i++)
-		if (link_ids[i] == link_id)
+	for (__u32 i = 0; i < there.n; i++)
+		if (there.link_ids[i] == link_id)
 			return true;
 	return false;
 }
@@ -85,27 +99,98 @@ static bool is_covered(uint64_t cookie, unsigned int ifindex)
 	return is_attached(ifindex, pinned_link(strip_name(cookie, ifindex).name, &linked));
 }
 
+/* The link by which the program is on the interface already: a device that came
+ * from another namespace has brought it along. */
+static int link_there(unsigned int ifindex, int prog_fd)
+{
+	struct programs_there there;
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int err = bpf_prog_get_info_by_fd(prog_fd, &info, &len);
+
+	if (!err)
+		err = query(ifindex, &there);
+	if (err)
+		return err;
+	for (__u32 i = 0; i < there.n; i++)
+		if (there.ids[i] == info.id)
+			return bpf_link_get_fd_by_id(there.link_ids[i]);
+	return -ENOENT;
+}
+
 /* The kernel lets go of a link some time after its pin went, and until then has
  * the program there already: EEXIST. */
-static int create_link(unsigned int ifindex, int prog_fd)
+static int create_link(unsigned int ifindex, int prog_fd, bool *ret_brought)
 {
 	/* BPF_F_BEFORE with nothing to be before: first of all. */
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
 	const struct timespec pause = { .tv_nsec = 10000000 };
 	int fd;
 
+	*ret_brought = false;
 	for (int tries = 0; tries < RELEASE_TRIES; tries++) {
 		fd = bpf_link_create(prog_fd, (int)ifindex, BPF_TCX_EGRESS, &first);
 		if (fd != -EEXIST)
-			break;
+			return fd;
+		fd = link_there(ifindex, prog_fd);
+		if (fd >= 0) {
+			*ret_brought = true;
+			return fd;
+		}
 		nanosleep(&pause, NULL);
 	}
-	return fd;
+	return -EEXIST;
+}
+
+/* A link under a name that is needed now: if it still is on a device, which has
+ * moved then, it stays there under another name. */
+static int make_way(const char *name)
+{
+	char moved[64];
+	__u32 linked, id = pinned_link(name, &linked);
+
+	if (!linked)
+		return 0;
+	snprintf(moved, sizeof(moved), MOVED "%u", id);
+	if (rename(pin_path(MMA_PIN_LINKS, name).path, pin_path(MMA_PIN_LINKS, moved).path))
+		return fault(errno, "%s: cannot be renamed (%s)",
+			     pin_path(MMA_PIN_LINKS, name).path, strerror(errno));
+	return 0;
+}
+
+struct named_link {
+	const char *name;
+	__u32 id;
+};
+
+static int remove_other_name(const char *name, void *data)
+{
+	const struct named_link *link = data;
+	__u32 linked;
+
+	if (!strcmp(name, link->name) || pinned_link(name, &linked) != link->id)
+		return 0;
+	return pin_remove(MMA_PIN_LINKS, name);
+}
+
+static int pin_link(int fd, const char *name, bool brought)
+{
+	struct named_link link = { .name = name };
+	__u32 linked;
+	int err = make_way(name);
+
+	if (!err)
+		err = pin_new(fd, MMA_PIN_LINKS, name);
+	if (err || !brought)
+		return err;
+	link.id = pinned_link(name, &linked);
+	return pins_each_link(PREFIX, remove_other_name, &link);
 }
 
 static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int prog_fd)
 {
-	int err, fd = create_link(i->if_index, prog_fd);
+	bool brought;
+	int err, fd = create_link(i->if_index, prog_fd, &brought);
 
 	if (fd == -ENODEV)
 		return 0; /* went meanwhile */
@@ -117,7 +202,7 @@ static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int pr
 	if (fd < 0)
 		return fault(-fd, "%s: strip cannot be attached (%s); the namespace is not covered",
 			     i->if_name, strerror(-fd));
-	err = pin_new(fd, MMA_PIN_LINKS, strip_name(cookie, i->if_index).name);
+	err = pin_link(fd, strip_name(cookie, i->if_index).name, brought);
 	close(fd);
 	return err;
 }
@@ -238,12 +323,11 @@ static int sweep_link(const char *name, void *data)
 	uint64_t cookie;
 	__u32 linked;
 
-	if (!read_name(name, &cookie, &ifindex))
-		return 0;
 	if (!pinned_link(name, &linked) || linked) /* unreadable is not gone */
 		return 0;
 	detail("%s: its interface is gone; removed", pin_path(MMA_PIN_LINKS, name).path);
-	if (ifindex == LOOPBACK_IFINDEX) /* with lo, the namespace */
+	/* With lo, the namespace. */
+	if (read_name(name, &cookie, &ifindex) && ifindex == LOOPBACK_IFINDEX)
 		bpf_map_delete_elem(maps->netns, &cookie);
 	return pin_remove(MMA_PIN_LINKS, name);
 }
