@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""strip is on every interface of every namespace that it should be on, is known
+to be there, and the gate `netns` is open only while it is."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+import bpfsys
+import links
+import mma
+from mma import MPTCP, TCP
+
+SO_NETNS_COOKIE = 71
+TCX_NEXT, TCX_PASS, TCX_EGRESS = -1, 0, 47
+PORT = 7443
+
+
+def cookie(netns=None):
+    def read():
+        with socket.socket(socket.AF_UNIX) as s:
+            return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
+    return mma.inside(read, netns=netns)
+
+
+def interfaces(netns=None):
+    return {name: index for index, name in mma.inside(socket.if_nameindex, netns=netns)}
+
+
+def egress(netns=None):
+    """{interface: names of the TCX egress programs in their order}, measured."""
+    out = json.loads(mma.run(["bpftool", "-j", "net", "list"], netns=netns).out)
+    found = {name: [] for name in interfaces(netns)}
+    for program in out[0]["tc"]:
+        if program["kind"] == "tcx/egress":
+            found[program["devname"]].append(program["name"])
+    return found
+
+
+def pins():
+    with contextlib.suppress(FileNotFoundError):
+        return {name for name in os.listdir(f"{mma.PINS}/links") if name.startswith("strip-")}
+    return set()
+
+
+def uncovered(*namespaces):
+    """The interfaces without strip."""
+    return [(n, i) for n in namespaces for i, programs in egress(n).items() if "strip" not in programs]
+
+
+def assert_covered(*namespaces):
+    """Each interface carries strip, has its pin, and there is no other pin."""
+    assert not uncovered(*namespaces)
+    assert pins() == {f"strip-{cookie(n)}-{index}" for n in namespaces for index in interfaces(n).values()}
+    assert set(mma.map_dict("netns")) == {cookie(n) for n in namespaces}
+
+
+def told(netns):
+    """What --status --json says about it."""
+    return next(n for n in mma.status()["netns"] if n["cookie"] == cookie(netns))
+
+
+@pytest.fixture
+def namespaces(clean):
+    """Makes network namespaces by name."""
+    made = []
+
+    def make(*names):
+        for name in names:
+            mma.run(["ip", "netns", "add", name])
+            made.append(name)
+        return names
+    yield make
+    for name in made:
+        mma.run(["ip", "netns", "del", name], check=False)
+
+
+def test_every_namespace(cgroup, namespaces):
+    named, inhabited, below, other = namespaces("n1", "n2", "n3", "n4")
+    links.batch(named, "link add d0 type dummy", "link add d1 type dummy")
+    child = cgroup.child()
+    with mma.resident(cgroup=cgroup, netns=inhabited), mma.resident(cgroup=child, netns=below):
+        mma.attach(cgroup, "--netns", f"/run/netns/{named}")
+        assert_covered(None, named, inhabited, below)
+        for netns, proto in ((None, MPTCP), (named, MPTCP), (inhabited, MPTCP), (below, MPTCP), (other, TCP)):
+            with mma.make_socket(netns=netns, cgroup=child) as sock:
+                assert mma.so_protocol(sock) == proto, netns
+    assert mma.counters(cgroup)["kept_netns_uncovered"] == 1
+
+
+@pytest.mark.parametrize("run", [["--refresh"], ["--cgroup"]], ids=["refresh", "cgroup"])
+def test_interface_that_comes_and_goes(run, cgroup, net):
+    args = run if run == ["--refresh"] else ["--cgroup", cgroup]
+    with mma.resident(cgroup=cgroup, netns=net.server):
+        mma.attach(cgroup)
+        assert_covered(None, net.server)
+        links.batch(net.server, f"link add s1 type veth peer name c1 netns {net.client}",
+                    "addr add 198.51.100.1/24 dev s1", "link set s1 up")
+        links.batch(net.client, "addr add 198.51.100.2/24 dev c1", "link set c1 up")
+        assert told(net.server)["uncovered"] == 1
+        mma.mma(*args, check=True)
+        assert told(net.server)["uncovered"] == 0
+        assert_covered(None, net.server)
+        with mma.listen(PORT, cgroup=cgroup, netns=net.server) as listener, \
+                mma.connect("198.51.100.1", PORT, netns=net.client) as client, listener.accept()[0] as conn:
+            assert mma.so_protocol(conn) == TCP and not mma.is_mptcp(client)
+        links.batch(net.server, "link del s1")
+        mma.mma(*args, check=True)
+        assert_covered(None, net.server)
+
+
+def test_namespace_that_goes(cgroup, namespaces):
+    first, second = namespaces("n1", "n2")
+    links.batch(first, "link add d0 type dummy")
+    mma.attach(cgroup, "--netns", f"/run/netns/{first}", "--netns", f"/run/netns/{second}")
+    assert_covered(None, first, second)
+    gone = cookie(first)
+    mma.run(["ip", "netns", "del", first])
+
+    def swept():
+        mma.mma("--refresh", check=True)  # the kernel takes its time to remove a namespace
+        return gone not in mma.map_dict("netns") and not any(f"-{gone}-" in pin for pin in pins())
+    mma.wait_until(swept, "the namespace is swept")
+    assert_covered(None, second)
+
+
+def test_device_that_moves(cgroup, namespaces):
+    """It takes its link along, and its index may be given anew."""
+    here, there = namespaces("n1", "n2")
+    with mma.resident(cgroup=cgroup, netns=here), mma.resident(cgroup=cgroup, netns=there):
+        links.batch(here, "link add d0 index 70 type dummy")
+        mma.attach(cgroup)
+        assert_covered(None, here, there)
+        links.batch(here, f"link set d0 netns {there}")
+        assert told(there)["uncovered"] == 1, "whether that link is ours to keep, is not known"
+        mma.mma("--refresh", check=True)
+        assert told(there)["uncovered"] == 0
+        assert_covered(None, here, there)
+        links.batch(here, "link add d1 index 70 type dummy")
+        assert (told(here)["uncovered"], told(there)["uncovered"]) == (1, 0)
+        assert uncovered(here, there) == [(here, "d1")]
+        mma.mma("--refresh", check=True)
+        assert_covered(None, here, there)
+        # Both change places: each link is now on what the other's pin names.
+        index = interfaces(there)["d0"]
+        links.batch(here, "link set d1 netns n2 index 99")
+        links.batch(there, "link set d0 netns n1 index 70", "link set d1 netns n1 index 71")
+        links.batch(here, f"link set d1 netns n2 index {index}")
+        mma.mma("--refresh", check=True)
+        assert interfaces(here)["d0"] == 70 and interfaces(there)["d1"] == index
+        assert_covered(None, here, there)
+        assert (told(here)["uncovered"], told(there)["uncovered"]) == (0, 0)
+
+
+def test_device_that_moves_to_where_nothing_is_covered_and_back(cgroup, namespaces):
+    here, there = namespaces("n1", "n2")
+    with mma.resident(cgroup=cgroup, netns=here):
+        links.batch(here, "link add d0 index 70 type dummy")
+        mma.attach(cgroup)
+        links.batch(here, f"link set d0 netns {there}")
+        mma.mma("--refresh", check=True)
+        assert set(mma.map_dict("netns")) == {cookie(), cookie(here)}
+        links.batch(there, f"link set d0 netns {here}")
+        mma.mma("--refresh", check=True)
+        assert_covered(None, here)
+
+
+def foreign_program(ret):
+    """A TCX program that returns ret."""
+    insns = struct.pack("=BBhi", 0xb7, 0, 0, ret) + struct.pack("=BBhi", 0x95, 0, 0, 0)
+    code = ctypes.create_string_buffer(insns, len(insns))
+    licence = ctypes.create_string_buffer(b"GPL")
+    return bpfsys.bpf(5, bytearray(struct.pack("=IIQQIIQII16sII", 3, 2, ctypes.addressof(code), ctypes.addressof(licence),
+                                               0, 0, 0, 0, 0, b"foreign", 0, TCX_EGRESS)))
+
+
+def foreign_link(ret, ifindex, before):
+    program = foreign_program(ret)
+    try:
+        return bpfsys.bpf(28, bytearray(struct.pack("=IIIIIIQ", program, ifindex, TCX_EGRESS,
+                                                    8 if before else 16, 0, 0, 0)))
+    finally:
+        os.close(program)
+
+
+def test_beside_another_program(cgroup):
+    """Ours goes before those that are there; one that is put before it later and
+    lets ours run changes nothing."""
+    links_there = [foreign_link(TCX_PASS, 1, before=True)]
+    try:
+        mma.attach(cgroup)
+        assert egress()["lo"] == ["strip", "foreign"]
+        links_there.append(foreign_link(TCX_NEXT, 1, before=True))
+        assert egress()["lo"] == ["foreign", "strip", "foreign"]
+        with mma.listen(PORT, cgroup=cgroup) as listener:
+            assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (False, False)
+        assert told(None)["uncovered"] == 0
+        mma.mma("--refresh", check=True)
+        mma.mma("--detach", check=True)
+        assert egress()["lo"] == ["foreign", "foreign"]
+    finally:
+        for fd in links_there:
+            os.close(fd)
+
+
+def kill_after(seconds, *args):
+    """A run of the tool, killed then; whether it was."""
+    pid = os.fork()
+    if not pid:
+        null = os.open("/dev/null", os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.execv(mma._tool(), [mma._tool(), *map(str, args)])
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return True
+
+
+def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
+    """Runs that are killed anywhere: attach, and detach."""
+    name, = namespaces("n1")
+    links.batch(name, *(f"link add d{i} type dummy" for i in range(30)))
+    attach = ["--cgroup", cgroup, "--netns", f"/run/netns/{name}"]
+    own = cookie(name)
+    start = time.monotonic()
+    mma.mma(*attach, check=True)
+    whole = time.monotonic() - start
+    open_and_shut = []
+    for args in (attach, ["--detach"]):
+        for i in range(16):
+            mma.mma(*(["--detach"] if args is attach else attach), check=True)
+            killed = kill_after(whole * (i + 1) / 17, *args)
+            gate = own in mma.map_dict("netns")
+            missing = uncovered(name)
+            assert not (gate and missing), f"{args[0]} killed: {missing}"
+            if killed:
+                open_and_shut.append((args[0], gate, bool(missing)))
+    print(open_and_shut)
+    mma.mma(*attach, check=True)
+    assert_covered(None, name)
