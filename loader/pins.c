@@ -227,23 +227,46 @@ int pins_each_link(const char *prefix, pin_fn *each, void *data)
 	return each_in(MMA_PIN_LINKS, prefix, each, data);
 }
 
-static int remove_one(const char *name, void *sub)
+/* Every name is tried, whatever becomes of the one before. */
+struct removal {
+	const char *sub;
+	int err; /* the first one */
+};
+
+static int remove_one(const char *name, void *data)
 {
-	return pin_remove(sub, name);
+	struct removal *removal = data;
+	int err = pin_remove(removal->sub, name);
+
+	if (!removal->err)
+		removal->err = err;
+	return 0;
+}
+
+static int remove_in(const char *sub)
+{
+	struct removal removal = { sub, 0 };
+	int err = each_in(sub, "", remove_one, &removal);
+
+	return removal.err ? removal.err : err;
 }
 
 int pins_remove_all(void)
 {
-	int err = each_in(MMA_PIN_LINKS, "", remove_one, MMA_PIN_LINKS);
+	int err = remove_in(MMA_PIN_LINKS), also;
 
+	also = remove_in(MMA_PIN_PROGS);
 	if (!err)
-		err = each_in(MMA_PIN_PROGS, "", remove_one, MMA_PIN_PROGS);
-	for (size_t i = 0; i < N_KINDS && !err; i++)
-		err = pin_remove(NULL, kinds[i].name);
-	if (err)
-		return err;
+		err = also;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		also = pin_remove(NULL, kinds[i].name);
+		if (!err)
+			err = also;
+	}
 	rmdir(MMA_PIN_DIR "/" MMA_PIN_LINKS);
 	rmdir(MMA_PIN_DIR "/" MMA_PIN_PROGS);
+	if (err)
+		return err;
 	if (rmdir(MMA_PIN_DIR) && errno != ENOENT)
 		return fault(errno,
 			     MMA_PIN_DIR ": cannot be removed (%s); something else is pinned there",

@@ -16,7 +16,7 @@ int teardown(const struct maps *maps)
 {
 	struct mma_path_key path;
 	__u64 id;
-	int err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE);
+	int err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE), also;
 
 	/* The maps are emptied as well: a map may outlive its pin in another
 	 * program's hands. */
@@ -24,7 +24,11 @@ int teardown(const struct maps *maps)
 		empty(maps->paths, &path);
 	if (maps->cgroups >= 0)
 		empty(maps->cgroups, &id);
-	if (!err && maps->netns >= 0)
-		err = strip_uncover_all(maps);
-	return err ? err : pins_remove_all();
+	/* A name that cannot be removed (not ours) keeps nothing else here: with
+	 * `netns` empty there is no upgrade that strip must cover. */
+	also = maps->netns >= 0 ? strip_uncover_all(maps) : 0;
+	if (!err)
+		err = also;
+	also = pins_remove_all();
+	return err ? err : also;
 }
