@@ -74,4 +74,40 @@ proof:
 	$(Q)CBMC=$(CBMC) MMA_TEST_OUT=$(TESTS) tests/tap proof $(if $(shell command -v $(CBMC)), \
 		tests/proof/options,'=options:cbmc is not installed; Debian 13 has it')
 
+# libFuzzer, which comes with clang. Each target for FUZZ_SECONDS.
+FUZZ_SECONDS ?= 10
+FUZZ      := options ports mounts cgroup visible
+FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader-%.o,ports mounts cgroup report) $(TESTS)/fuzz/input.o
+FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
+
+$(TESTS)/fuzz/loader-%.o: loader/%.c $(MADE) | $(TESTS)/fuzz
+	$(call say,CC)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(TESTS)/fuzz/%.o: tests/fuzz/%.c | $(TESTS)/fuzz
+	$(call say,CC)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(TESTS)/fuzz.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(TESTS)/fuzz/cgroup: FUZZ_FAKES = stat
+$(FUZZ_BIN): %: %.o $(TESTS)/fuzz.a
+	$(call say,LD)
+	$(Q)$(CLANG) -fsanitize=fuzzer $(SANITIZE) -o $@ $^ -Wl,--wrap=fopen \
+		$(FUZZ_FAKES:%=-Wl$(comma)--wrap=%) $(LIBS)
+
+.PHONY: fuzz fuzz-corpus
+fuzz: $(FUZZ_BIN)
+	$(Q)FUZZ_TARGETS="$(FUZZ)" FUZZ_OUT=$(TESTS)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+		MMA_TEST_SECONDS=$$(($(FUZZ_SECONDS) * $(words $(FUZZ)) + 600)) \
+		MMA_TEST_OUT=$(TESTS) tests/tap fuzz tests/fuzz/targets
+
+# Takes over those new inputs that reach something new.
+fuzz-corpus: $(FUZZ_BIN)
+	$(Q)for target in $(FUZZ); do mkdir -p $(TESTS)/fuzz/$$target.corpus && \
+		$(TESTS)/fuzz/$$target -merge=1 tests/fuzz/corpus/$$target \
+		$(TESTS)/fuzz/$$target.corpus || exit 1; done
+
 -include $(wildcard $(TESTS)/*/*.d)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* LIST, and the services(5) that it is read with. */
+#include "fuzz.h"
+#include "ports.h"
+#include "report.h"
+
+#include <errno.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct port_list list;
+	char *text = split_input(data, size);
+	uint64_t eight, all = 0;
+	int err;
+
+	memset(&list, 0, sizeof(list));
+	err = ports_parse(text, NULL, &list);
+	hold(err == 0 || err == -EINVAL);
+	for (size_t port = 0; port < MMA_MAX_PORTS; port += sizeof(eight)) {
+		memcpy(&eight, list.roles + port, sizeof(eight));
+		all |= eight;
+	}
+	hold(!(all & ~0x0303030303030303ULL)); /* MMA_ROLE_BOTH, at most */
+	hold(err || (all && list.any));
+	fault_forget();
+	free(text);
+	return 0;
+}
