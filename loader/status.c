@@ -261,6 +261,8 @@ const char *status_listener_reason(const struct status *status,
 	static char text[2 * MMA_PATH_SIZE];
 	const char *name = strrchr(service->cgroup.key.path, '/');
 
+	if (!listener->mptcp && !service->upgrading)
+		return "its cgroup is not attached: run --refresh, then restart it";
 	if (!listener->mptcp) {
 		snprintf(text, sizeof(text),
 			 "made before the attach, or where MPTCP is off; restart %s",
