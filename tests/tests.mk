@@ -9,7 +9,7 @@ TEST_CC  ?= $(CC)
 TEST_FLAGS = $(CPPFLAGS_OURS) -Itests/unit -Ibpf -std=gnu11 -O1 -g $(WARNINGS) \
 	     -fno-omit-frame-pointer -MMD -MP
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
-FAKES    = fopen stat name_to_handle_at
+FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
 UNIT     := options ports allowlist cgroup mounts report cli

@@ -319,10 +319,10 @@ int main(void)
 	add_test(&suite, "510 bytes fit, 511 do not", length, NULL);
 	add_test(&suite, "far too long, relative and absolute", great_length, NULL);
 	add_test(&suite, "63 levels fit, 64 do not", depth, NULL);
-	add_test(&suite, "in another mount namespace: said", elsewhere, NULL);
 	add_test(&suite, "in a cgroup namespace: by id", by_id, NULL);
 	add_test(&suite, "a key that the mount does not show", not_below_the_mount, NULL);
 	add_table(&suite, has_level, levels);
 	add_table(&suite, covers_inner, covers);
+	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("cgroup", &suite);
 }

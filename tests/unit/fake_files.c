@@ -15,9 +15,12 @@ static struct fake {
 	bool is_stat;
 } fakes[MAX_FAKES];
 static size_t n_fakes;
+static FILE *open_files[MAX_FAKES];
 
 FILE *__real_fopen(const char *name, const char *mode);
 FILE *__wrap_fopen(const char *name, const char *mode);
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file);
 int __real_stat(const char *name, struct stat *ret);
 int __wrap_stat(const char *name, struct stat *ret);
 int __real_name_to_handle_at(int dir, const char *name, struct file_handle *handle, int *mount_id,
@@ -60,6 +63,18 @@ void fake_files_forget(void)
 	n_fakes = 0;
 }
 
+static FILE *opened(FILE *file)
+{
+	for (size_t i = 0; i < MAX_FAKES; i++) {
+		if (!open_files[i]) {
+			open_files[i] = file;
+			return file;
+		}
+	}
+	fail_because("%d files are open at once", MAX_FAKES);
+	return NULL;
+}
+
 FILE *__wrap_fopen(const char *name, const char *mode)
 {
 	const struct fake *fake = find(name, false);
@@ -75,7 +90,22 @@ FILE *__wrap_fopen(const char *name, const char *mode)
 	assert_non_null(file);
 	fputs(fake->content, file);
 	rewind(file);
-	return file;
+	return opened(file);
+}
+
+int __wrap_fclose(FILE *file)
+{
+	for (size_t i = 0; i < MAX_FAKES; i++)
+		if (open_files[i] == file)
+			open_files[i] = NULL;
+	return __real_fclose(file);
+}
+
+void no_file_is_open(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MAX_FAKES; i++)
+		assert_null(open_files[i]);
 }
 
 int __wrap_stat(const char *name, struct stat *ret)

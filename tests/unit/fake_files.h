@@ -15,4 +15,8 @@ void fake_dir(const char *name, unsigned long inode);
 
 void fake_files_forget(void);
 
+/* A test for the end of a suite: every faked file that was opened was closed. The
+ * leak checker does not see it, as stdio itself holds every FILE. */
+void no_file_is_open(void **state);
+
 #endif

@@ -127,5 +127,6 @@ int main(void)
 	add_test(&suite, "by type: the first one", by_type, NULL);
 	add_test(&suite, "no /proc: a fault", no_proc, NULL);
 	add_test(&suite, "fields longer than their place", long_fields, NULL);
+	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("mounts", &suite);
 }

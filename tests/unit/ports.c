@@ -254,5 +254,6 @@ int main(void)
 	add_test(&suite, "NULL stands for /etc/services", reads_etc_services, NULL);
 	add_test(&suite, "several lists unite", lists_unite, NULL);
 	add_test(&suite, "the default list: mail ports, listen only", default_list, NULL);
+	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("ports", &suite);
 }
