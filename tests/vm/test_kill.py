@@ -4,8 +4,9 @@ serves, keeps rule 2, and is completed or cleaned by the next run.
 
 Killed as it enters call N: the state is what N-1 calls have made. Where the call
 before can have left nothing that outlives the process (a look, a mapping), that is
-the state of the point before. MMA_KILL=thorough takes every point but those at
-read(2); MMA_KILL=short leaves out those whose call before left nothing."""
+the state of the point before, and has been checked there. MMA_KILL=thorough, the
+default, kills there all the same and sees that the state is the same one;
+MMA_KILL=short leaves those points out."""
 
 import os
 import socket
@@ -75,8 +76,9 @@ def speaks(cgroup):
 
 
 def sweep(args, complete, check, prepare, restore):
-    """Kill at each point; `check` each time, `complete` whenever the state is
-    another than at the point before, `restore` to begin anew. Number of points."""
+    """Kill at each point; `check` where there may be something new, `complete`
+    where the state is another than at the point before, `restore` to begin anew.
+    Number of points."""
     prepare()
     calls = calls_of([_tool(), *args])
     restore()
@@ -86,9 +88,10 @@ def sweep(args, complete, check, prepare, restore):
         if not killed_at(n, args):
             # A run may be some calls shorter than the one counted, no more.
             assert n > len(calls) * 0.9, f"only {n} of {len(calls)} calls"
+        now = state()
         try:
-            check()
-            now = state()
+            if now != last or lasting(calls[n - 2]):
+                check()
             if now != last:
                 complete()
                 states += 1
