@@ -16,39 +16,40 @@ import struct
 
 import mma
 
-PORT = 7777
+PORT = 7777  # the background's
+OTHER_PORT = 7776  # for checks beside it
 
 
 class Violation(AssertionError):
     pass
 
 
-def sockets_of(cgroup, **place):
-    """A listener on PORT and another TCP socket, made in the cgroup."""
+def sockets_of(cgroup, port):
+    """A listener on the port and another TCP socket, made in the cgroup."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with here, there:
         def make():
-            with mma.listen(PORT) as listener, socket.socket() as client:
+            with mma.listen(port) as listener, socket.socket() as client:
                 socket.send_fds(there, [b"."], [listener.fileno(), client.fileno()])
-        mma.inside(make, cgroup=cgroup, **place)
+        mma.inside(make, cgroup=cgroup)
         _, fds, _, _ = socket.recv_fds(here, 1, 2)
     listener, client = (socket.socket(fileno=fd) for fd in fds)
     listener.settimeout(20)
     return listener, client
 
 
-def check(cgroup):
+def check(cgroup, port=OTHER_PORT):
     """Now: the cgroup is served (sockets made, bound, listening, connected), and
     neither direction is MPTCP."""
-    listener, client = sockets_of(cgroup)
+    listener, client = sockets_of(cgroup, port)
     with listener:
         got = mma.try_connection(listener, socket.socket(proto=mma.MPTCP))
     if got.client or got.server:
-        raise Violation(f"port {PORT} spoke MPTCP: {got}")
-    with mma.listen(PORT, proto=mma.MPTCP) as outside:
+        raise Violation(f"port {port} spoke MPTCP: {got}")
+    with mma.listen(port, proto=mma.MPTCP) as outside:
         got = mma.try_connection(outside, client)
     if got.client or got.server:
-        raise Violation(f"outgoing to port {PORT} spoke MPTCP: {got}")
+        raise Violation(f"outgoing to port {port} spoke MPTCP: {got}")
 
 
 class Background:
@@ -68,7 +69,7 @@ class Background:
         rounds, paused = 0, False
         while True:
             if not paused:
-                check(self.cgroup)
+                check(self.cgroup, PORT)
                 rounds += 1
             # The pause between rounds leaves the processors to the test.
             if select.select([there], [], [], None if paused else 0.05)[0]:
