@@ -110,7 +110,8 @@ static int read_seconds(const char *text, unsigned int *ret)
 	errno = 0;
 	seconds = strtol(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > MAX_SECONDS)
-		return fault_usage("%s: not a number of seconds from 1 to %d", text, MAX_SECONDS);
+		return fault_usage("--duration %s: not a number of seconds from 1 to %d", text,
+				   MAX_SECONDS);
 	*ret = (unsigned int)seconds;
 	return 0;
 }
