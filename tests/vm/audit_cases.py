@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -62,6 +63,9 @@ class Audit:
         self.process = subprocess.Popen(
             [mma._tool(), "--audit", "--cgroup", str(cgroup), "--json", *args], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare)
+        # What is waited for in vain ends as a failure, not as a test that hangs.
+        self.watchdog = threading.Timer(float(os.environ.get("MMA_TEST_PATIENCE", "60")), self.process.kill)
+        self.watchdog.start()
         self.wait_for(says)
 
     def wait_for(self, words):
@@ -78,6 +82,7 @@ class Audit:
         return json.loads(out)
 
     def kill(self):
+        self.watchdog.cancel()
         self.process.kill()
         self.process.communicate(timeout=20)
 
