@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * --check: whether the real programs load and attach, by doing it. Each trial
+ * has maps of its own, which are empty: nobody is attached, no port is allowed,
+ * and what the programs meet in that moment is not theirs. Links and programs
+ * go with their descriptors; nothing is pinned.
+ */
+#include "check.h"
+#include "kernel.h"
+#include "programs.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HOOK "update_socket_protocol"
+#define LOOPBACK_IFINDEX 1
+#define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
+#define MAX_PROGRAMS 2
+
+/* What is tried, and why it failed: -errno and the operation. */
+struct trial {
+	const char *programs[MAX_PROGRAMS + 1];
+	int (*attach)(struct bpf_program *program);
+};
+
+static bool is_named(const struct trial *trial, const char *name)
+{
+	for (const char *const *program = trial->programs; *program; program++)
+		if (!strcmp(*program, name))
+			return true;
+	return false;
+}
+
+/* 0, or -errno with the operation that failed. */
+static int try(const struct trial *trial, const char **ret_operation)
+{
+	struct bpf_object *object = NULL;
+	struct mma *programs = programs_open(&object);
+	struct bpf_program *program;
+	int err;
+
+	*ret_operation = "load";
+	if (!programs) {
+		fault_forget();
+		return -ENOMEM;
+	}
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, is_named(trial, bpf_program__name(program)));
+	err = bpf_object__load(object);
+	if (!err) {
+		*ret_operation = "attach";
+		bpf_object__for_each_program(
+			program, object) if (!err && is_named(trial, bpf_program__name(program)))
+			err = trial->attach(program);
+	}
+	programs_free(programs);
+	return err;
+}
+
+static int attach_and_drop(struct bpf_program *program)
+{
+	struct bpf_link *link = bpf_program__attach(program);
+	int err = link ? 0 : -errno;
+
+	bpf_link__destroy(link);
+	return err;
+}
+
+static int run_locate(struct bpf_program *program)
+{
+	__u16 id;
+
+	return programs_locate(bpf_program__fd(program), &id);
+}
+
+/* The child of attach_tcx(): 0, an errno, or NO_NAMESPACE. */
+static int attach_tcx_here(int prog_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return NO_NAMESPACE;
+	fd = bpf_link_create(prog_fd, LOOPBACK_IFINDEX, BPF_TCX_EGRESS, &first);
+	return fd < 0 ? -fd : 0;
+}
+
+/* On a loopback that no packet crosses: in a network namespace that ends with
+ * the child. */
+static int attach_tcx(struct bpf_program *program)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(attach_tcx_here(bpf_program__fd(program)));
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -errno;
+	if (!WIFEXITED(status))
+		return -EIO;
+	return WEXITSTATUS(status) == NO_NAMESPACE ? -ENOSPC : -WEXITSTATUS(status);
+}
+
+/* Whether not even a program of two instructions may sit on a function of the
+ * kernel: then it is not ours that is refused. */
+static bool refuses_any_fentry(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id = libbpf_find_vmlinux_btf_id(HOOK, BPF_TRACE_FENTRY), fd, link;
+
+	if (id < 0)
+		return false;
+	opts.attach_btf_id = (__u32)id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing,
+			   sizeof(nothing) / sizeof(nothing[0]), &opts);
+	if (fd < 0)
+		return true;
+	link = bpf_link_create(fd, 0, BPF_TRACE_FENTRY, NULL);
+	close(fd);
+	if (link < 0)
+		return true;
+	close(link);
+	return false;
+}
+
+static void check_upgrade(struct checks *checks)
+{
+	static const struct trial trial = { { "upgrade" }, attach_and_drop };
+	const char *operation;
+	int err;
+
+	if (!kernel_has_hook())
+		return; /* the line on the hook has said it */
+	err = try(&trial, &operation);
+	if (!err)
+		check_ok(checks, "upgrade", "the program loads and attaches");
+	else if (refuses_any_fentry())
+		check_fail(
+			checks, "upgrade",
+			"use a kernel that allows fentry and fmod_ret programs (BPF trampolines), such as the distribution's own",
+			HOOK
+			": %s refused (%s), as is an empty fentry program: this kernel lets no BPF program sit on its functions",
+			operation, strerror(-err));
+	else
+		check_fail(checks, "upgrade", "run again with -vv, which shows libbpf's log",
+			   HOOK ": %s failed (%s)", operation, strerror(-err));
+}
+
+static void check_follow(struct checks *checks)
+{
+	static const struct trial trial = { { "follow_mkdir", "follow_rmdir" }, attach_and_drop };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "follow", "the programs load and attach");
+	else
+		check_fail(checks, "follow", "run again with -vv, which shows libbpf's log",
+			   "cgroup_mkdir, cgroup_rmdir: %s failed (%s)", operation, strerror(-err));
+}
+
+static void check_strip(struct checks *checks)
+{
+	static const struct trial trial = { { "strip" }, attach_tcx };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "tcx", "strip loads and attaches (TCX)");
+	else if (err == -ENOSPC)
+		check_warn(checks, "tcx", "see user.max_net_namespaces",
+			   "not tried: no network namespace can be made for it");
+	else if (err == -EINVAL && !strcmp(operation, "attach"))
+		check_fail(checks, "tcx", "use Linux 6.6 or later",
+			   "strip: attach failed (%s): this kernel has no TCX", strerror(-err));
+	else
+		check_fail(checks, "tcx", "run again with -vv, which shows libbpf's log",
+			   "strip: %s failed (%s)", operation, strerror(-err));
+}
+
+static void check_locate(struct checks *checks)
+{
+	static const struct trial trial = { { "locate" }, run_locate };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "mptcp_state", "found in the kernel");
+	else if (fault_remembered()[0])
+		check_fault(checks, "mptcp_state", CHECK_FAIL);
+	else
+		check_fail(checks, "mptcp_state", "run again with -vv, which shows libbpf's log",
+			   "the search for it: %s failed (%s)", operation, strerror(-err));
+}
+
+void check_trials(struct checks *checks, const struct check_subject *subject)
+{
+	if (!subject->root) {
+		check_warn(checks, "trial", "run as root",
+			   "whether the programs load and attach is not tried");
+		return;
+	}
+	check_upgrade(checks);
+	check_follow(checks);
+	check_strip(checks);
+	check_locate(checks);
+}
