@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -25,7 +27,12 @@
 #define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
 #define MAX_PROGRAMS 2
 
-/* What is tried, and why it failed: -errno and the operation. */
+#define SEE_LOG "run again with -vv, which shows libbpf's log"
+
+/* The first thing that libbpf complained of in a trial. */
+static char complaint[256];
+static libbpf_print_fn_t report_print;
+
 struct trial {
 	const char *programs[MAX_PROGRAMS + 1];
 	int (*attach)(struct bpf_program *program);
@@ -39,29 +46,56 @@ static bool is_named(const struct trial *trial, const char *name)
 	return false;
 }
 
-/* 0, or -errno with the operation that failed. */
-static int try(const struct trial *trial, const char **ret_operation)
+__attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_print_level level,
+								  const char *fmt, va_list args)
 {
-	struct bpf_object *object = NULL;
-	struct mma *programs = programs_open(&object);
-	struct bpf_program *program;
+	va_list again;
+
+	va_copy(again, args);
+	if (level == LIBBPF_WARN && !complaint[0]) {
+		vsnprintf(complaint, sizeof(complaint), fmt, again);
+		complaint[strcspn(complaint, "\n")] = '\0';
+	}
+	va_end(again);
+	return report_print(level, fmt, args);
+}
+
+static int try_object(const struct trial *trial, struct bpf_object *object,
+		      const char **ret_operation)
+{
+	struct bpf_program *p;
 	int err;
 
 	*ret_operation = "load";
-	if (!programs) {
-		fault_forget();
-		return -ENOMEM;
-	}
-	bpf_object__for_each_program(program, object)
-		bpf_program__set_autoload(program, is_named(trial, bpf_program__name(program)));
+	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
+		bpf_program__set_autoload(p, is_named(trial, bpf_program__name(p)));
 	err = bpf_object__load(object);
-	if (!err) {
-		*ret_operation = "attach";
-		bpf_object__for_each_program(
-			program, object) if (!err && is_named(trial, bpf_program__name(program)))
-			err = trial->attach(program);
-	}
+	if (err)
+		return err;
+	*ret_operation = "attach";
+	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
+		if (!err && is_named(trial, bpf_program__name(p)))
+			err = trial->attach(p);
+	return err;
+}
+
+/* 0, or -errno with the operation that failed and the complaint. */
+static int try(const struct trial *trial, const char **ret_operation)
+{
+	struct bpf_object *object = NULL;
+	struct mma *programs;
+	int err = -ENOMEM;
+
+	complaint[0] = '\0';
+	report_print = libbpf_set_print(listen_to_libbpf);
+	*ret_operation = "open";
+	programs = programs_open(&object);
+	if (programs)
+		err = try_object(trial, object, ret_operation);
+	else
+		fault_forget();
 	programs_free(programs);
+	libbpf_set_print(report_print);
 	return err;
 }
 
@@ -141,8 +175,6 @@ static void check_upgrade(struct checks *checks)
 	const char *operation;
 	int err;
 
-	if (!kernel_has_hook())
-		return; /* the line on the hook has said it */
 	err = try(&trial, &operation);
 	if (!err)
 		check_ok(checks, "upgrade", "the program loads and attaches");
@@ -154,8 +186,8 @@ static void check_upgrade(struct checks *checks)
 			": %s refused (%s), as is an empty fentry program: this kernel lets no BPF program sit on its functions",
 			operation, strerror(-err));
 	else
-		check_fail(checks, "upgrade", "run again with -vv, which shows libbpf's log",
-			   HOOK ": %s failed (%s)", operation, strerror(-err));
+		check_fail(checks, "upgrade", SEE_LOG, HOOK ": %s failed (%s); %s", operation,
+			   strerror(-err), complaint);
 }
 
 static void check_follow(struct checks *checks)
@@ -167,8 +199,9 @@ static void check_follow(struct checks *checks)
 	if (!err)
 		check_ok(checks, "follow", "the programs load and attach");
 	else
-		check_fail(checks, "follow", "run again with -vv, which shows libbpf's log",
-			   "cgroup_mkdir, cgroup_rmdir: %s failed (%s)", operation, strerror(-err));
+		check_fail(checks, "follow", SEE_LOG,
+			   "cgroup_mkdir, cgroup_rmdir: %s failed (%s); %s", operation,
+			   strerror(-err), complaint);
 }
 
 static void check_strip(struct checks *checks)
@@ -186,8 +219,8 @@ static void check_strip(struct checks *checks)
 		check_fail(checks, "tcx", "use Linux 6.6 or later",
 			   "strip: attach failed (%s): this kernel has no TCX", strerror(-err));
 	else
-		check_fail(checks, "tcx", "run again with -vv, which shows libbpf's log",
-			   "strip: %s failed (%s)", operation, strerror(-err));
+		check_fail(checks, "tcx", SEE_LOG, "strip: %s failed (%s); %s", operation,
+			   strerror(-err), complaint);
 }
 
 static void check_locate(struct checks *checks)
@@ -201,8 +234,8 @@ static void check_locate(struct checks *checks)
 	else if (fault_remembered()[0])
 		check_fault(checks, "mptcp_state", CHECK_FAIL);
 	else
-		check_fail(checks, "mptcp_state", "run again with -vv, which shows libbpf's log",
-			   "the search for it: %s failed (%s)", operation, strerror(-err));
+		check_fail(checks, "mptcp_state", SEE_LOG, "the search for it: %s failed (%s); %s",
+			   operation, strerror(-err), complaint);
 }
 
 void check_trials(struct checks *checks, const struct check_subject *subject)
@@ -210,6 +243,11 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	if (!subject->root) {
 		check_warn(checks, "trial", "run as root",
 			   "whether the programs load and attach is not tried");
+		return;
+	}
+	if (!kernel_has_hook()) {
+		check_warn(checks, "trial", "see hook",
+			   "whether the other programs load and attach is not tried");
 		return;
 	}
 	check_upgrade(checks);
