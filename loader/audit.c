@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
@@ -128,14 +129,21 @@ static int watch(struct audit_run *run)
 static void read_port_range(struct audit_report *report)
 {
 	FILE *file = fopen(PORT_RANGE, "re");
+	unsigned long first = 0, last = 0;
+	char line[64], *end;
 
-	report->first_ephemeral = 32768; /* the kernel's default */
-	report->last_ephemeral = 60999;
-	if (!file)
-		return;
-	if (fscanf(file, "%hu %hu", &report->first_ephemeral, &report->last_ephemeral) != 2)
-		detail(PORT_RANGE ": cannot be read; the kernel's default is assumed");
-	fclose(file);
+	if (file && fgets(line, sizeof(line), file)) {
+		first = strtoul(line, &end, 10);
+		last = strtoul(end, NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	if (!first || first > last || last > UINT16_MAX) {
+		first = 32768; /* the kernel's default */
+		last = 60999;
+	}
+	report->first_ephemeral = (uint16_t)first;
+	report->last_ephemeral = (uint16_t)last;
 }
 
 static const char *path_of(const struct cgroup *cgroup)

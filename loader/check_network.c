@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define MAX_INTERFACES 64 /* that are counted */
+#define USER_SPACE 1 /* in net.mptcp.pm_type */
 #define TIMEOUT "/proc/sys/net/mptcp/blackhole_timeout"
 
 struct state {
@@ -25,7 +26,7 @@ struct state {
 	int enabled; /* 1, 0, or -errno */
 	int manager_err; /* 0, or why there is no manager */
 	struct path_manager manager;
-	long long manager_kind; /* net.mptcp.pm_type: 0 kernel, 1 user space */
+	long long manager_kind; /* net.mptcp.pm_type */
 	int interfaces; /* that have an address for others to reach */
 	int policies; /* or -errno */
 	long long blackholes, timeout; /* -1: not there */
@@ -125,25 +126,28 @@ static void check_enabled(struct checks *checks, const struct state *states, siz
 /* More than one path: true where there was something to say. */
 static bool check_path(struct checks *checks, const struct state *state)
 {
+	const struct path_manager *manager = &state->manager;
 	static const char name[] = "paths";
 	struct where at = where(state);
 
-	if (state->manager_err)
+	if (state->manager_err) {
 		check_warn(checks, name, "see ip mptcp limits", "%sthe limits cannot be read (%s)",
 			   at.text, strerror(-state->manager_err));
-	else if (state->manager_kind == 1)
+		return true;
+	}
+	if (state->manager_kind == USER_SPACE)
 		return false;
-	else if (!state->manager.subflows)
+	if (!manager->subflows) {
 		check_warn(checks, name, "ip mptcp limits set subflows 2",
 			   "%sno additional path is allowed: a connection has one", at.text);
-	else if (state->interfaces > 1 && !state->manager.endpoints)
-		check_warn(
-			checks, name,
-			"announce the others: ip mptcp endpoint add ADDRESS dev NAME signal",
-			"%s%d interfaces have addresses, and none is an endpoint: paths come from peers only",
-			at.text, state->interfaces);
-	else
+		return true;
+	}
+	if (state->interfaces < 2 || manager->endpoints)
 		return false;
+	check_warn(
+		checks, name, "announce the others: ip mptcp endpoint add ADDRESS dev NAME signal",
+		"%s%d interfaces have addresses, and none is an endpoint: paths come from peers only",
+		at.text, state->interfaces);
 	return true;
 }
 
@@ -154,7 +158,7 @@ static void check_paths(struct checks *checks, const struct state *states, size_
 	for (size_t i = 0; i < n; i++)
 		if (check_path(checks, &states[i]))
 			return;
-	if (states[0].manager_kind == 1)
+	if (states[0].manager_kind == USER_SPACE)
 		check_ok(checks, "paths", "left to a path manager in user space");
 	else
 		check_ok(checks, "paths",

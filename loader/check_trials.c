@@ -29,8 +29,9 @@
 
 #define SEE_LOG "run again with -vv, which shows libbpf's log"
 
-/* The first thing that libbpf complained of in a trial. */
+/* What libbpf complained of first in a trial. */
 static char complaint[256];
+static bool complained;
 static libbpf_print_fn_t report_print;
 
 struct trial {
@@ -52,7 +53,8 @@ __attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_pr
 	va_list again;
 
 	va_copy(again, args);
-	if (level == LIBBPF_WARN && !complaint[0]) {
+	if (level == LIBBPF_WARN && !complained) {
+		complained = true;
 		vsnprintf(complaint, sizeof(complaint), fmt, again);
 		complaint[strcspn(complaint, "\n")] = '\0';
 	}
@@ -60,23 +62,40 @@ __attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_pr
 	return report_print(level, fmt, args);
 }
 
-static int try_object(const struct trial *trial, struct bpf_object *object,
-		      const char **ret_operation)
+/* Loads those of the trial, or all if there is none. */
+static int load(const struct trial *trial, struct bpf_object *object)
 {
 	struct bpf_program *p;
-	int err;
 
-	*ret_operation = "load";
 	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
-		bpf_program__set_autoload(p, is_named(trial, bpf_program__name(p)));
-	err = bpf_object__load(object);
-	if (err)
-		return err;
-	*ret_operation = "attach";
+		bpf_program__set_autoload(p, !trial || is_named(trial, bpf_program__name(p)));
+	return bpf_object__load(object);
+}
+
+static int attach(const struct trial *trial, const struct bpf_object *object)
+{
+	struct bpf_program *p;
+	int err = 0;
+
 	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
 		if (!err && is_named(trial, bpf_program__name(p)))
 			err = trial->attach(p);
 	return err;
+}
+
+/* All programs together where they load, which saves reading the kernel's types
+ * for each; else NULL, and each trial loads its own. */
+static struct mma *whole;
+static struct bpf_object *whole_object;
+
+static void load_whole(void)
+{
+	whole = programs_open(&whole_object);
+	if (whole && !load(NULL, whole_object))
+		return;
+	programs_free(whole);
+	whole = NULL;
+	fault_forget();
 }
 
 /* 0, or -errno with the operation that failed and the complaint. */
@@ -84,18 +103,26 @@ static int try(const struct trial *trial, const char **ret_operation)
 {
 	struct bpf_object *object = NULL;
 	struct mma *programs;
-	int err = -ENOMEM;
+	int err;
 
-	complaint[0] = '\0';
-	report_print = libbpf_set_print(listen_to_libbpf);
+	complained = false;
+	snprintf(complaint, sizeof(complaint), "libbpf does not say why");
+	*ret_operation = "attach";
+	if (whole)
+		return attach(trial, whole_object);
 	*ret_operation = "open";
 	programs = programs_open(&object);
-	if (programs)
-		err = try_object(trial, object, ret_operation);
-	else
+	if (!programs) {
 		fault_forget();
+		return -ENOMEM;
+	}
+	*ret_operation = "load";
+	err = load(trial, object);
+	if (!err) {
+		*ret_operation = "attach";
+		err = attach(trial, object);
+	}
 	programs_free(programs);
-	libbpf_set_print(report_print);
 	return err;
 }
 
@@ -250,8 +277,12 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 			   "whether the other programs load and attach is not tried");
 		return;
 	}
+	report_print = libbpf_set_print(listen_to_libbpf);
+	load_whole();
 	check_upgrade(checks);
 	check_follow(checks);
 	check_strip(checks);
 	check_locate(checks);
+	programs_free(whole);
+	libbpf_set_print(report_print);
 }

@@ -61,11 +61,16 @@ bool kernel_has_btf(void)
 
 bool kernel_has_hook(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, HOOK, BTF_KIND_FUNC) > 0;
+	static enum { UNKNOWN, HAS_NOT, HAS } answer; /* reading all types takes time */
+	struct btf *btf;
 
-	btf__free(btf);
-	return found;
+	if (answer == UNKNOWN) {
+		btf = btf__load_vmlinux_btf();
+		answer =
+			btf && btf__find_by_name_kind(btf, HOOK, BTF_KIND_FUNC) > 0 ? HAS : HAS_NOT;
+		btf__free(btf);
+	}
+	return answer == HAS;
 }
 
 int kernel_explain(int err, const char *operation)

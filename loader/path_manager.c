@@ -9,6 +9,7 @@
 #include <linux/xfrm.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SMALL 256 /* every request of ours */
@@ -136,20 +137,30 @@ static int each_policy(const struct nlmsghdr *message, void *ret_count)
 	return MNL_CB_OK;
 }
 
+/* The columns of a line are: address, protocol, port, …; port 0 is the kernel's. */
+static bool is_kernels(char *line, unsigned long wanted)
+{
+	char *save = NULL, *protocol, *port, *end;
+
+	strtok_r(line, " \n", &save);
+	protocol = strtok_r(NULL, " \n", &save);
+	port = strtok_r(NULL, " \n", &save);
+	return protocol && port && strtoul(protocol, &end, 10) == wanted && !*end &&
+	       !strcmp(port, "0");
+}
+
 /* Whether the kernel listens on this netlink protocol. Opening a socket of one
  * that it does not know would load a module. */
-static bool has_netlink(unsigned int wanted)
+static bool has_netlink(unsigned long wanted)
 {
 	FILE *file = fopen("/proc/thread-self/net/netlink", "re");
-	unsigned int protocol, port;
 	bool found = false;
 	char line[256];
 
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%*s %u %u", &protocol, &port) == 2 && protocol == wanted &&
-			!port;
+		found = is_kernels(line, wanted);
 	fclose(file);
 	return found;
 }

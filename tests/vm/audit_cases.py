@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
@@ -62,18 +62,20 @@ class Audit:
                 signal.signal(number, signal.SIG_IGN)
         self.process = subprocess.Popen(
             [mma._tool(), "--audit", "--cgroup", str(cgroup), "--json", *args], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare)
-        # What is waited for in vain ends as a failure, not as a test that hangs.
-        self.watchdog = threading.Timer(float(os.environ.get("MMA_TEST_PATIENCE", "60")), self.process.kill)
-        self.watchdog.start()
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, preexec_fn=prepare)
+        self.said = b""
         self.wait_for(says)
 
     def wait_for(self, words):
-        """Reads stderr up to a line with these words."""
-        lines = []
-        while not lines or words not in lines[-1]:
-            lines.append(self.process.stderr.readline())
-            assert lines[-1], f"{words!r} was not said: {lines}"
+        """Reads stderr until it has said these words; they count once."""
+        end = time.monotonic() + 60
+        while words.encode() not in self.said:
+            left = end - time.monotonic()
+            ready = left > 0 and select.select([self.process.stderr], [], [], left)[0]
+            more = ready and os.read(self.process.stderr.fileno(), 4096)
+            assert more, f"{words!r} was not said, only {self.said}"
+            self.said += more
+        self.said = self.said.split(words.encode(), 1)[1]
 
     def end(self, number=signal.SIGINT):
         self.process.send_signal(number)
@@ -82,7 +84,6 @@ class Audit:
         return json.loads(out)
 
     def kill(self):
-        self.watchdog.cancel()
         self.process.kill()
         self.process.communicate(timeout=20)
 
