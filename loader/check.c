@@ -93,13 +93,15 @@ static void checks_free(struct checks *checks)
 	free(checks->list);
 }
 
-static void check_cgroup2(struct checks *checks)
+static void check_cgroup2(struct checks *checks, const struct check_subject *subject)
 {
 	struct mount mount;
 	int err = mount_of_type("cgroup2", &mount);
 
 	if (!err)
 		check_ok(checks, "cgroup2", "mounted on %s", mount.point);
+	else if (err == -ENOENT && subject->root && !mounts_are_hosts())
+		check_fail(checks, "cgroup2", HOST_REMEDY, "not mounted in this mount namespace");
 	else if (err == -ENOENT)
 		check_fail(
 			checks, "cgroup2",
@@ -191,7 +193,7 @@ int check_run(const struct request *request)
 	check_kernel(&checks, &subject);
 	check_trials(&checks, &subject);
 	check_bpffs(&checks, &subject);
-	check_cgroup2(&checks);
+	check_cgroup2(&checks, &subject);
 	err = find_cgroup(request, &checks, &subject);
 	if (!err) {
 		read_subject(&subject);

@@ -147,14 +147,14 @@ def test_no_btf():
     assert lines["hook"][0] == "warn" and "BTF" in lines["hook"][1]
 
 
-def test_only_cgroup_v1():
+def test_only_cgroup_v1_in_this_mount_namespace():
     prepare = private("umount -a -t cgroup2", "mkdir -p /tmp/v1", "mount -t tmpfs none /tmp/v1", "mkdir /tmp/v1/x",
                       "mount -t cgroup -o none,name=mma-test none /tmp/v1/x")
     try:
         for words in ([], ["--cgroup", "x.service"], ["--cgroup", "self"]):
             rc, lines = check(*words, prepare=prepare)
             assert rc == 3 and lines["cgroup2"][0] == "fail"
-            assert "not mounted" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
+            assert "not mounted in this mount namespace" in lines["cgroup2"][1] and "nsenter" in lines["cgroup2"][2]
             assert "cgroup" not in lines
     finally:
         os.rmdir("/tmp/v1")

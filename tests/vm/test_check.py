@@ -7,12 +7,12 @@ import subprocess
 
 import pytest
 
-from check_cases import (NAMES, everything, private, net, service, test_known_servers,  # noqa: F401 (tests)
-                         test_listeners, test_mptcp_off_where_a_service_is, test_only_cgroup_v1,
+from check_cases import (NAMES, everything, failed, private, net, service, test_known_servers,  # noqa: F401 (tests)
+                         test_listeners, test_mptcp_off_where_a_service_is, test_only_cgroup_v1_in_this_mount_namespace,
                          test_ordinary_user, test_ordinary_user_and_a_service)
 from conftest import nothing_left
 from mma import (MPTCP, PINS, TCP, _tool, attach, check, listen, make_socket, mma, objects,
-                 so_protocol, status, wait_until)
+                 run, so_protocol, status, sysctl, wait_until)
 
 
 def ok(lines):
@@ -77,6 +77,33 @@ def test_bpffs_in_another_mount_namespace(path, result, words):
     rc, lines = check(prepare=private(path))
     assert rc == 3 and lines["bpffs"][0] == result and words in lines["bpffs"][1]
     assert "nsenter" in lines["bpffs"][2]
+
+
+def test_only_cgroup_v1():
+    """On the machine itself."""
+    assert os.system("umount /sys/fs/cgroup && mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/v1 && "
+                     "mount -t cgroup -o none,name=v1 none /sys/fs/cgroup/v1") == 0
+    try:
+        for words in ([], ["--cgroup", "x.service"], ["--cgroup", "self"]):
+            rc, lines = check(*words)
+            assert rc == 3 and failed(lines) == {"cgroup2"}
+            assert "not mounted, and scope" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
+            assert "cgroup" not in lines
+    finally:
+        assert os.system("umount /sys/fs/cgroup/v1 /sys/fs/cgroup && "
+                         "mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup") == 0
+
+
+def test_mptcp_off():
+    """On the machine itself, and switched on by the remedy."""
+    sysctl("net.mptcp.enabled", 0)
+    try:
+        rc, lines = check()
+        assert rc == 3 and failed(lines) == {"mptcp_enabled"}
+        assert run(lines["mptcp_enabled"][2].split(": ")[1].split()).rc == 0
+        assert check()[0] == 0
+    finally:
+        sysctl("net.mptcp.enabled", 1)
 
 
 def test_bpffs_not_mounted():
