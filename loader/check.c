@@ -122,7 +122,7 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 	if (!request->cgroups.n)
 		return 0;
 	err = cgroup_resolve(request->cgroups.list[0], &subject->cgroup);
-	if (err && checks->list[checks->n - 1].result == CHECK_FAIL) {
+	if (err && checks->n && checks->list[checks->n - 1].result == CHECK_FAIL) {
 		fault_forget();
 		return 0;
 	}
