@@ -41,11 +41,12 @@ BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu \
 	       -ffile-prefix-map=$(CURDIR)=. # the build id tells sources, not places
 
-BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+# --audit's program runs on kernels on which the others do not load.
+BPF_SRC := $(filter-out bpf/audit.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
 SRC     := $(sort $(wildcard loader/*.c))
 OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
-MADE    := $(BUILD)/mma.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
+MADE    := $(BUILD)/mma.skel.h $(BUILD)/audit.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
 
 .PHONY: all
 all: $(BIN)
@@ -66,10 +67,13 @@ $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | $(BUILD)/bpf $(B
 $(BUILD)/mma.bpf.o: $(BPF_OBJ)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-$(BUILD)/mma.skel.h: $(BUILD)/mma.bpf.o
+$(BUILD)/audit.bpf.o: $(BUILD)/bpf/audit.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL)
 	$(Q){ echo '#pragma GCC system_header /* not ours to lint */'; \
-	$(BPFTOOL) gen skeleton $< name mma; } > $@.tmp && mv $@.tmp $@
+	$(BPFTOOL) gen skeleton $< name $*; } > $@.tmp && mv $@.tmp $@
 
 # Which BPF object this is: what decides whether programs need replacing.
 $(BUILD)/build_id.h: $(BUILD)/mma.bpf.o

@@ -113,6 +113,9 @@ struct nsproxy {
 } __core;
 
 struct task_struct {
+	unsigned int flags;
+	struct task_struct *group_leader;
+	char comm[16];
 	struct nsproxy *nsproxy;
 } __core;
 

@@ -14,8 +14,10 @@ _mptcp_mail_attach_options() {
 	*" --disable "*) echo "--now $common" ;;
 	*" --allow "*|*" --deny "*|*" --refresh "*) echo "$common" ;;
 	*" --status "*) echo "--json $common" ;;
-	*" --cgroup "*) echo "--cgroup --port --netns --detach $common" ;;
-	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --help --version -h -V $common" ;;
+	*" --check "*) echo "--cgroup --json $common" ;;
+	*" --audit "*) echo "--cgroup --duration --json $common" ;;
+	*" --cgroup "*) echo "--cgroup --port --netns --detach --check --audit $common" ;;
+	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --check --audit --help --version -h -V $common" ;;
 	esac
 }
 

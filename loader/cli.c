@@ -16,6 +16,7 @@ enum takes {
 	TAKES_WORD, /* into the struct words at the offset */
 	TAKES_PORTS, /* into request.ports, and into the struct words */
 	TAKES_FLAG, /* sets the bool at the offset */
+	TAKES_SECONDS, /* into the unsigned int at the offset */
 	TAKES_VERBOSE,
 	TAKES_QUIET,
 };
@@ -34,7 +35,8 @@ static const struct option_row {
 } table[] = {
 #define AT(field) offsetof(struct request, field)
 	{ "cgroup", 0, "PATH|self", TAKES_WORD, AT(cgroups), MODE_NONE,
-	  BIT(MODE_ATTACH) | BIT(MODE_DETACH), "attach the cgroup at PATH, or this one" },
+	  BIT(MODE_ATTACH) | BIT(MODE_DETACH) | BIT(MODE_CHECK) | BIT(MODE_AUDIT),
+	  "attach the cgroup at PATH, or this one" },
 	{ "port", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_NONE,
 	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "add to the allowlist; default: mail ports" },
 	{ "netns", 0, "PATH", TAKES_WORD, AT(netns), MODE_NONE, BIT(MODE_ATTACH),
@@ -55,8 +57,14 @@ static const struct option_row {
 	  "and restart the units" },
 	{ "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
 	  "what the kernel does now" },
-	{ "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE, BIT(MODE_STATUS),
-	  "the same for programs" },
+	{ "check", 0, NULL, TAKES_NOTHING, 0, MODE_CHECK, BIT(MODE_CHECK),
+	  "can this machine do it, and what to do if not" },
+	{ "audit", 0, NULL, TAKES_NOTHING, 0, MODE_AUDIT, BIT(MODE_AUDIT),
+	  "which ports a --cgroup uses; changes nothing" },
+	{ "duration", 0, "S", TAKES_SECONDS, AT(duration), MODE_NONE, BIT(MODE_AUDIT),
+	  "for S seconds, not until ^C" },
+	{ "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE,
+	  BIT(MODE_STATUS) | BIT(MODE_CHECK) | BIT(MODE_AUDIT), "the same for programs" },
 	{ "verbose", 'v', NULL, TAKES_VERBOSE, 0, MODE_NONE, ~0U,
 	  "say more; twice: libbpf's own log" },
 	{ "quiet", 'q', NULL, TAKES_QUIET, 0, MODE_NONE, ~0U, "errors only, no notes" },
@@ -69,6 +77,8 @@ static const struct option_row {
 #define LONG_ONLY 256 /* getopt value of row i: LONG_ONLY + i */
 
 #define SEE_HELP "see --help"
+
+#define MAX_SECONDS 1000000 /* as milliseconds in an int */
 
 static const char *mode_word(enum mode mode)
 {
@@ -92,6 +102,20 @@ static void add_word(struct words *words, char *word)
 	words->list[words->n++] = word;
 }
 
+static int read_seconds(const char *text, unsigned int *ret)
+{
+	char *end;
+	long seconds;
+
+	errno = 0;
+	seconds = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > MAX_SECONDS)
+		return fault_usage("--duration %s: not a number of seconds from 1 to %d", text,
+				   MAX_SECONDS);
+	*ret = (unsigned int)seconds;
+	return 0;
+}
+
 static int take(const struct option_row *row, char *argument, struct request *ret)
 {
 	void *field = (char *)ret + row->offset;
@@ -108,6 +132,8 @@ static int take(const struct option_row *row, char *argument, struct request *re
 	case TAKES_FLAG:
 		*(bool *)field = true;
 		break;
+	case TAKES_SECONDS:
+		return read_seconds(argument, field);
 	case TAKES_VERBOSE:
 		ret->verbosity += ret->verbosity < 2;
 		break;
@@ -142,6 +168,10 @@ static int check_combination(const bool *given, struct request *ret)
 		if (given[i] && !(table[i].goes_with & BIT(ret->mode)))
 			return fault_usage("--%s: does not go with --%s; " SEE_HELP, table[i].name,
 					   mode_word(ret->mode));
+	if (ret->mode == MODE_AUDIT && ret->cgroups.n != 1)
+		return fault_usage("--audit: goes with one --cgroup PATH; " SEE_HELP);
+	if (ret->mode == MODE_CHECK && ret->cgroups.n > 1)
+		return fault_usage("--check: goes with one --cgroup PATH at most; " SEE_HELP);
 	return 0;
 }
 
@@ -212,6 +242,6 @@ void cli_print_help(void)
 			 table[i].argument ? table[i].argument : "");
 		printf("  %-25s %s\n", left, table[i].help);
 	}
-	printf("\nLIST: 25,465 or 4190-4195 or smtp,imaps or all; 25/listen, 25/connect: one role.\n"
+	printf("LIST: 25,465 or 4190-4195 or smtp,imaps or all; 25/listen, 25/connect: one role.\n"
 	       "Exit: 0 done, 1 failed, 2 usage, 3 this kernel can't. mptcp-mail-attach(8)\n");
 }

@@ -54,22 +54,32 @@ void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6)
 	*ret_ipv6 = families & HAS_IPV6;
 }
 
-static bool has_hook(void)
+bool kernel_has_btf(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, HOOK, BTF_KIND_FUNC) > 0;
+	return !access(VMLINUX_BTF, R_OK);
+}
 
-	btf__free(btf);
-	return found;
+bool kernel_has_hook(void)
+{
+	static enum { UNKNOWN, HAS_NOT, HAS } answer; /* reading all types takes time */
+	struct btf *btf;
+
+	if (answer == UNKNOWN) {
+		btf = btf__load_vmlinux_btf();
+		answer =
+			btf && btf__find_by_name_kind(btf, HOOK, BTF_KIND_FUNC) > 0 ? HAS : HAS_NOT;
+		btf__free(btf);
+	}
+	return answer == HAS;
 }
 
 int kernel_explain(int err, const char *operation)
 {
-	if (access(VMLINUX_BTF, R_OK))
+	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF
 			": not there, and without the kernel's type information no program can be fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
-	if (!has_hook())
+	if (!kernel_has_hook())
 		return fault_kernel(
 			err, HOOK
 			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");

@@ -9,6 +9,10 @@
  * making one, in a fresh namespace where MPTCP is switched off in ours. */
 void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 
+/* Whether it tells its types, and has the hook of upgrade. */
+bool kernel_has_btf(void);
+bool kernel_has_hook(void);
+
 /* Turns the failure to load or attach the upgrade program into a fault that
  * names what is missing. Returns -err. */
 int kernel_explain(int err, const char *operation);

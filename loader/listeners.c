@@ -79,6 +79,7 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 	struct listener l = {
 		.port = ntohs(socket->id.idiag_sport),
 		.ipv6 = socket->idiag_family == AF_INET6,
+		.inode = socket->idiag_inode,
 	};
 
 	mnl_attr_parse(message, sizeof(*socket), read_attribute, &attributes);

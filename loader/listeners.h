@@ -14,6 +14,7 @@ struct listener {
 	uint16_t port; /* host order */
 	bool ipv6;
 	bool mptcp;
+	uint32_t inode; /* as in /proc/PID/fd; of the first one with SO_REUSEPORT */
 };
 
 struct listeners {

@@ -43,6 +43,10 @@ static int run(const struct request *request)
 		return disable_run(request);
 	case MODE_STATUS:
 		return status_run(request);
+	case MODE_CHECK:
+		return check_run(request);
+	case MODE_AUDIT:
+		return audit_run(request);
 	case MODE_VERSION:
 		printf("mptcp-mail-attach %s\n", MMA_VERSION);
 		return 0;

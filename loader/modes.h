@@ -12,5 +12,7 @@ int refresh_run(const struct request *request);
 int enable_run(const struct request *request);
 int disable_run(const struct request *request);
 int status_run(const struct request *request);
+int check_run(const struct request *request);
+int audit_run(const struct request *request);
 
 #endif

@@ -108,10 +108,10 @@ static int set_pin_paths(struct mma *programs)
 	return err;
 }
 
-static int run_locate(struct mma *programs, __u16 *ret_id)
+int programs_locate(int prog_fd, __u16 *ret_id)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	int err = bpf_prog_test_run_opts(bpf_program__fd(programs->progs.locate), &opts);
+	int err = bpf_prog_test_run_opts(prog_fd, &opts);
 
 	if (err)
 		return fault_kernel(
@@ -130,7 +130,7 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 {
 	struct mma_meta meta = {};
 	bool ipv4, ipv6;
-	int err = run_locate(programs, &meta.mptcp_pernet_id);
+	int err = programs_locate(bpf_program__fd(programs->progs.locate), &meta.mptcp_pernet_id);
 	__u16 id = meta.mptcp_pernet_id;
 
 	if (err)
@@ -145,13 +145,25 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
 }
 
-int programs_load(struct mma **ret, struct maps *ret_maps)
+struct mma *programs_open(struct bpf_object **ret_object)
 {
 	struct mma *programs = mma__open();
+
+	if (!programs)
+		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
+			       strerror(errno));
+	else if (ret_object)
+		*ret_object = programs->obj;
+	return programs;
+}
+
+int programs_load(struct mma **ret, struct maps *ret_maps)
+{
+	struct mma *programs = programs_open(NULL);
 	int err;
 
 	if (!programs)
-		return fault(errno, "the BPF object cannot be opened (%s)", strerror(errno));
+		return fault_code(errno);
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);

@@ -23,6 +23,17 @@ bool programs_are_current(const struct maps *maps);
  */
 int programs_load(struct mma **ret, struct maps *ret_maps);
 
+/*
+ * The programs, opened but not loaded, with maps of their own that are empty
+ * and pinned nowhere: for a trial. NULL and a fault where that fails; to be
+ * freed with programs_free(). ret_object is valid as long.
+ */
+struct bpf_object;
+struct mma *programs_open(struct bpf_object **ret_object);
+
+/* Runs the program `locate`, which is loaded as prog_fd: 0 or a fault. */
+int programs_locate(int prog_fd, __u16 *ret_id);
+
 /* Attaches and pins follow, over an older one. */
 int programs_attach_follow(struct mma *programs);
 

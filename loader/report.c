@@ -44,6 +44,11 @@ void fault_forget(void)
 	fault_exit = MMA_EXIT_FAILED;
 }
 
+const char *fault_remembered(void)
+{
+	return fault_text;
+}
+
 const char *visible(const char *name, char *ret_text, size_t size)
 {
 	const unsigned char *c = (const unsigned char *)name;

@@ -48,6 +48,9 @@ static inline int fault_code(int err)
 /* For a caller that goes on without what failed. */
 void fault_forget(void);
 
+/* The remembered text, "" where there is none. Valid until it is forgotten. */
+const char *fault_remembered(void);
+
 /* Prints the remembered fault, or a bare errno where there is none. */
 enum mma_exit report_fault(int err);
 

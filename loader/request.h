@@ -17,6 +17,8 @@ enum mode {
 	MODE_ENABLE,
 	MODE_DISABLE,
 	MODE_STATUS,
+	MODE_CHECK,
+	MODE_AUDIT,
 	MODE_VERSION,
 	MODE_HELP,
 };
@@ -35,6 +37,7 @@ struct request {
 	struct port_list ports; /* of --port, --allow or --deny */
 	bool json;
 	bool now; /* --now */
+	unsigned int duration; /* --duration, seconds; 0: until a signal */
 	int verbosity; /* -1: -q, 1: -v, 2: -vv */
 };
 

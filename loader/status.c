@@ -2,6 +2,7 @@
 #include "status.h"
 #include "cgroup_tree.h"
 #include "modes.h"
+#include "netstat.h"
 #include "programs.h"
 #include "report.h"
 #include "services.h"
@@ -97,53 +98,14 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	return err;
 }
 
-static long long read_number(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	long long number = -1;
-	char line[32];
-
-	if (!file)
-		return -1;
-	if (fgets(line, sizeof(line), file))
-		number = strtoll(line, NULL, 10);
-	fclose(file);
-	return number;
-}
-
-/* A counter of the "MPTcpExt:" lines, names in the first, values in the second. */
-static long long read_mib(const char *name)
-{
-	char names[8192], values[8192], *n, *v, *save_n = NULL, *save_v = NULL;
-	FILE *file = fopen("/proc/thread-self/net/netstat", "re");
-	long long value = -1;
-
-	if (!file)
-		return -1;
-	while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
-		if (strncmp(names, "MPTcpExt:", 9))
-			continue;
-		n = strtok_r(names, " \n", &save_n);
-		v = strtok_r(values, " \n", &save_v);
-		while (n && v && strcmp(n, name)) {
-			n = strtok_r(NULL, " \n", &save_n);
-			v = strtok_r(NULL, " \n", &save_v);
-		}
-		if (n && v)
-			value = strtoll(v, NULL, 10);
-	}
-	fclose(file);
-	return value;
-}
-
 static int measure_here(const struct netns *netns, void *data)
 {
 	struct status_netns *ret = data;
 
 	(void)netns;
 	ret->mptcp_enabled = netns_mptcp_enabled();
-	ret->blackholes = read_mib("Blackhole");
-	ret->blackhole_timeout = (int)read_number("/proc/sys/net/mptcp/blackhole_timeout");
+	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "json_text.h"
 #include "report.h"
 #include "status.h"
 #include "version.h"
@@ -9,22 +10,6 @@
 #include <string.h>
 
 #define SCHEMA 1
-
-/* JSON is UTF-8, the name of a cgroup is any bytes: where it is not UTF-8, what
- * is not ASCII is written as \xe9. */
-static json_t *name_json(const char *name)
-{
-	json_t *exact = json_string(name);
-	char text[8 * MMA_PATH_SIZE];
-	size_t used = 0;
-
-	if (exact)
-		return exact;
-	for (; *name && used + 5 < sizeof(text); name++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used,
-					 *name & 0x80 ? "\\x%02x" : "%c", (unsigned char)*name);
-	return json_string(text);
-}
 
 static json_t *roles_json(int roles)
 {
@@ -61,7 +46,7 @@ static json_t *listeners_json(const struct status *status, const struct status_s
 		json_array_append_new(
 			list, json_pack("{s:s, s:i, s:s, s:o}", "addr", l->addr, "port",
 					(int)l->port, "proto", l->mptcp ? "mptcp" : "tcp", "reason",
-					name_json(status_listener_reason(status, service, l))));
+					json_text(status_listener_reason(status, service, l))));
 	}
 	return list;
 }
@@ -81,9 +66,9 @@ static json_t *service_json(const struct status *status, const struct status_ser
 	const char *cover = service->covered_by.path;
 
 	return json_pack("{s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "path",
-			 name_json(service->cgroup.key.path), "id", (json_int_t)service->id,
+			 json_text(service->cgroup.key.path), "id", (json_int_t)service->id,
 			 "alive", service->id != 0, "upgrading", service->upgrading, "covered_by",
-			 cover[0] ? name_json(cover) : json_null(), "listeners",
+			 cover[0] ? json_text(cover) : json_null(), "listeners",
 			 listeners_json(status, service), "counters",
 			 counters_json(&service->stats));
 }

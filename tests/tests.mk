@@ -12,11 +12,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
-UNIT     := options ports allowlist cgroup mounts report cli
+UNIT     := options ports allowlist cgroup mounts report cli audit
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o report.o cli.o) \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o report.o cli.o \
+	      audit_report.o audit_print.o json_text.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
 $(TESTS)/unit $(TESTS)/loader $(TESTS)/bpf $(TESTS)/fuzz:

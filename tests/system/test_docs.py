@@ -44,7 +44,7 @@ def modes(options):
 
 def call(option, options):
     """The option with an argument that can be parsed."""
-    value = {"LIST": "25", "": None}.get(options[option][1], "x")
+    value = {"LIST": "25", "S": "1", "": None}.get(options[option][1], "x")
     return [option] if value is None else [option, value]
 
 

@@ -10,10 +10,11 @@
 #define MAX_ARGS 16
 
 static const char *const modes[] = {
-	[MODE_NONE] = "none",	    [MODE_ATTACH] = "attach",	[MODE_DETACH] = "detach",
-	[MODE_ALLOW] = "allow",	    [MODE_DENY] = "deny",	[MODE_REFRESH] = "refresh",
-	[MODE_ENABLE] = "enable",   [MODE_DISABLE] = "disable", [MODE_STATUS] = "status",
-	[MODE_VERSION] = "version", [MODE_HELP] = "help",
+	[MODE_NONE] = "none",	  [MODE_ATTACH] = "attach",   [MODE_DETACH] = "detach",
+	[MODE_ALLOW] = "allow",	  [MODE_DENY] = "deny",	      [MODE_REFRESH] = "refresh",
+	[MODE_ENABLE] = "enable", [MODE_DISABLE] = "disable", [MODE_STATUS] = "status",
+	[MODE_CHECK] = "check",	  [MODE_AUDIT] = "audit",     [MODE_VERSION] = "version",
+	[MODE_HELP] = "help",
 };
 
 static const struct row {
@@ -47,6 +48,11 @@ static const struct row {
 	{ "--status", "status" },
 	{ "--status --json", "status json" },
 	{ "--json --status", "status json" },
+	{ "--check", "check" },
+	{ "--check --cgroup /a --json", "check cgroup=/a json" },
+	{ "--audit --cgroup self", "audit cgroup=self" },
+	{ "--cgroup /a --duration 90 --audit --json", "audit cgroup=/a json duration=90" },
+	{ "--audit --cgroup /a --duration 1000000", "audit cgroup=/a duration=1000000" },
 	{ "--version", "version" },
 	{ "-V", "version" },
 	{ "--help", "help" },
@@ -94,6 +100,22 @@ static const struct row bad[] = {
 	{ "--cgroup /a --now", "--now: does not go with --cgroup" HELP },
 	{ "--disable a --port 25", "--port: does not go with --disable" HELP },
 	{ "--refresh --json", "--json: does not go with --refresh" HELP },
+	{ "--status --duration 5", "--duration: does not go with --status" HELP },
+	{ "--check --port 25", "--port: does not go with --check" HELP },
+	{ "--audit --port 25 --cgroup /a", "--port: does not go with --audit" HELP },
+	{ "--audit --check", "--check with --audit: one mode at a time" HELP },
+	{ "--audit", "--audit: goes with one --cgroup PATH" HELP },
+	{ "--audit --cgroup /a --cgroup /b", "--audit: goes with one --cgroup PATH" HELP },
+	{ "--check --cgroup /a --cgroup /b", "--check: goes with one --cgroup PATH at most" HELP },
+	{ "--audit --duration 0", "--duration 0: not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration -1", "--duration -1: not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration 5s", "--duration 5s: not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration +5", "--duration +5: not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration ''", "--duration : not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration 1000001",
+	  "--duration 1000001: not a number of seconds from 1 to 1000000" },
+	{ "--audit --duration 99999999999999999999",
+	  "--duration 99999999999999999999: not a number of seconds from 1 to 1000000" },
 	{ "--allow 25x",
 	  "25x: not a port; write a number from 1 to 65535, a range as 4190-4195 or a name as imaps" },
 	{ "--cgroup /a --port ''", "an empty item in a port list; write it as 25,465,587" },
@@ -158,6 +180,8 @@ static void describe(const struct request *request, char *text, size_t size)
 		add(text, size, " now");
 	if (request->json)
 		add(text, size, " json");
+	if (request->duration)
+		add(text, size, " duration=%u", request->duration);
 	if (request->verbosity)
 		add(text, size, " v=%d", request->verbosity);
 }

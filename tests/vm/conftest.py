@@ -9,6 +9,8 @@ import pytest
 import invariant as invariant_
 import mma as mma_
 
+pytest.register_assert_rewrite("audit_cases", "check_cases")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def warm():

@@ -194,6 +194,16 @@ def status():
     return json.loads(mma("--status", "--json", check=True).out)
 
 
+def check(*args, **kwargs):
+    """--check --json: its exit code and {name: (result, text, remedy)}."""
+    done = mma("--check", "--json", *args, **kwargs)
+    found = json.loads(done.out)
+    assert set(found) == {"schema", "version", "checks"} and found["schema"] == 1
+    lines = {c["name"]: (c["result"], c["text"], c["remedy"]) for c in found["checks"]}
+    assert done.rc == (3 if any(r == "fail" for r, _, _ in lines.values()) else 0), done
+    return done.rc, lines
+
+
 def service(cgroup):
     """The part of --status --json on this cgroup, or None."""
     path = cgroup.path if isinstance(cgroup, Cgroup) else cgroup

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers that the kernel keeps of the network namespace we are in. */
+#ifndef MMA_NETSTAT_H
+#define MMA_NETSTAT_H
+
+/* The number in a file of /proc/sys; -1 where there is none. */
+long long sysctl_number(const char *path);
+
+/* A counter of the "MPTcpExt:" lines of netstat(8); -1 where there is none. */
+long long netstat_mptcp(const char *name);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* MPTCP's path manager in the network namespace we are in, and what else decides
+ * about more than one path: asked by netlink, changed never. */
+#ifndef MMA_PATH_MANAGER_H
+#define MMA_PATH_MANAGER_H
+
+#include <stdint.h>
+
+struct path_manager {
+	uint32_t subflows; /* additional paths of a connection at most */
+	uint32_t add_addr_accepted; /* of those, by addresses the peer announces */
+	unsigned int endpoints;
+	unsigned int signal; /* endpoints that are announced to peers */
+	unsigned int subflow; /* endpoints from which paths are made */
+};
+
+/* 0 or -errno: -ENOENT where the kernel has no MPTCP. */
+int path_manager_read(struct path_manager *ret);
+
+/* The number of outgoing IPsec policies: what they encapsulate is no TCP yet
+ * where strip looks. -errno where that may not be asked. */
+int ipsec_policies_out(void);
+
+#endif
