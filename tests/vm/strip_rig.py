@@ -31,6 +31,7 @@ class Rig:
                        for side, netns, _ in link.sides() for governed in (False, True)}
         self.captures = {side: wire.Capture(device, netns=netns) for side, netns, device in link.sides()}
         self.ports = Map("ports")
+        self.stripped = {"stripped_syn": 0, "stripped_synack": 0}  # to be counted
 
     def close(self):
         for maker in self.makers.values():

@@ -239,9 +239,9 @@ def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
     whole = time.monotonic() - start
     open_and_shut = []
     for args in (attach, ["--detach"]):
-        for i in range(16):
+        for i in range(10):
             mma.mma(*(["--detach"] if args is attach else attach), check=True)
-            killed = kill_after(whole * (i + 1) / 17, *args)
+            killed = kill_after(whole * (i + 1) / 11, *args)
             gate = own in mma.map_dict("netns")
             missing = uncovered(name)
             assert not (gate and missing), f"{args[0]} killed: {missing}"
