@@ -8,6 +8,7 @@
 
 #define WIDTH 79
 #define INDENT 11
+#define REASON_COLUMN 36 /* behind an address of 20 bytes */
 
 /* Words one after the other, wrapped at WIDTH under their label. */
 struct wrapped {
@@ -64,6 +65,15 @@ static void print_ports(const struct status *status)
 	puts(any ? "" : " empty: nothing speaks MPTCP");
 }
 
+/* Blanks before a reason: up to a common column, or as many as leave it room. */
+static int reason_column(int width, const char *reason)
+{
+	int blanks = REASON_COLUMN > width + 2 ? REASON_COLUMN - width : 2;
+	int room = WIDTH - width - (int)strlen(reason);
+
+	return blanks < room ? blanks : room;
+}
+
 static void print_service(const struct status *status, const struct status_service *service)
 {
 	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
@@ -88,7 +98,7 @@ static void print_service(const struct status *status, const struct status_servi
 		if (width + 2 + (int)strlen(reason) > WIDTH)
 			printf("\n    %s\n", reason);
 		else
-			printf("%s%s\n", reason[0] ? "  " : "", reason);
+			printf("%*s%s\n", reason[0] ? reason_column(width, reason) : 0, "", reason);
 	}
 	for (int i = 0; i < MMA_N_COUNTERS; i++)
 		if (i == MMA_UPGRADED || service->stats.counters[i])
