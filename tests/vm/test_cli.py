@@ -227,6 +227,10 @@ def make_foreign(path, kind, tmp_path):
         fd = bpfsys.map_create(2, 4, 4, 1)
         bpfsys.obj_pin(fd, path)
         os.close(fd)
+    elif kind == "twin":  # sizes as ours, but a plain hash
+        fd = bpfsys.map_create(1, *{"stats": (4, 128), "departed": (8, 8)}[os.path.basename(path)], 1)
+        bpfsys.obj_pin(fd, path)
+        os.close(fd)
     elif kind == "directory":
         os.mkdir(path)
     elif kind == "symlink":
@@ -256,7 +260,7 @@ def remove_foreign(path):
 
 
 @pytest.mark.parametrize("name, kind", [
-    *((m, "map") for m in MAPS), ("ports", "directory"), ("paths", "directory"), ("meta", "program"),
+    *((m, "map") for m in MAPS), ("stats", "twin"), ("departed", "twin"), ("ports", "directory"), ("paths", "directory"), ("meta", "program"),
     ("ports", "program"), ("", "map"), ("", "symlink"), ("", "open directory"), ("links", "map"),
     ("progs", "program"), ("links", "symlink"), ("links/upgrade", "directory"), ("links/strip-1-1", "directory"),
     ("progs/strip", "directory"), ("links/follow_mkdir", "directory"),
