@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The option walk compiled for the host against the one in the kernel, on the
  * same random packets. */
-#include "check.h"
+#include "suite.h"
 #include "object.h"
 #include "options_reference.h"
 #include "random_options.h"

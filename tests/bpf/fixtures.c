@@ -2,7 +2,7 @@
 /* Every header shape through what strip does with a packet, in the kernel, as a
  * frame and as a packet without Ethernet: exact bytes, valid checksum. And
  * through strip itself, for which the socket of a test run is nobody's. */
-#include "check.h"
+#include "suite.h"
 #include "object.h"
 #include "shapes.h"
 

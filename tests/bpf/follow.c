@@ -2,7 +2,7 @@
 /* follow_mkdir and follow_rmdir, attached in this kernel: cgroups of attached
  * paths come and go. */
 #include "abi.h"
-#include "check.h"
+#include "suite.h"
 #include "mounts.h"
 #include "object.h"
 #include "tree.h"

@@ -4,7 +4,7 @@
  * `upgrade` would make them, and what both ends say of the connection. The
  * complete table runs in guests (tests/vm); this takes a second.
  */
-#include "check.h"
+#include "suite.h"
 #include "connection.h"
 #include "object.h"
 #include "rig.h"

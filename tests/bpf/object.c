@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "object.h"
 #include "abi.h"
-#include "check.h"
+#include "suite.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

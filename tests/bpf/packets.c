@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "packets.h"
-#include "check.h"
+#include "suite.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

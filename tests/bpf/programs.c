@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The programs in this kernel: they load, and what the verifier took for it;
  * locate finds MPTCP's state. */
-#include "check.h"
+#include "suite.h"
 #include "object.h"
 
 #include <bpf/bpf.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rig.h"
-#include "check.h"
+#include "suite.h"
 #include "object.h"
 
 #include <bpf/bpf.h>
@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/ethtool.h>
+#include <linux/ipv6_route.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
@@ -15,6 +16,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_LINKS 8
@@ -50,6 +52,33 @@ void rig_go(enum where where)
 	assert_int_equal(setns(namespaces[where], CLONE_NEWNET), 0);
 }
 
+static bool has_local_route(const char *address)
+{
+	FILE *file = fopen("/proc/thread-self/net/ipv6_route", "re");
+	unsigned int flags, size;
+	char line[256], dest[33];
+	bool found = false;
+
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%32s %x %*s %*s %*s %*s %*s %*s %x", dest, &size, &flags) ==
+				3 &&
+			size == 128 && (flags & RTF_LOCAL) && !strcmp(dest, address);
+	fclose(file);
+	return found;
+}
+
+void rig_await(enum where where, const char *address)
+{
+	time_t end = time(NULL) + 10;
+
+	rig_go(where);
+	while (!has_local_route(address))
+		if (sched_yield() || time(NULL) > end)
+			fail_because("%s: no route to the address", address);
+	rig_go(HERE);
+}
+
 static int namespace_here(void)
 {
 	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -71,6 +100,8 @@ static void make_network(void)
 	snprintf(script, sizeof(script), network, getpid(), namespaces[PEER], namespaces[ROUTED]);
 	if (system(script))
 		fail_because("the network cannot be made: see the lines of iproute2 above");
+	rig_await(HERE, HERE_IPV6_HEX);
+	rig_await(PEER, PEER_IPV6_HEX);
 }
 
 void rig_strip(const char *interface)

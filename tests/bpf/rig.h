@@ -21,6 +21,8 @@ enum where { HERE, PEER, ROUTED, N_WHERE };
 #define ROUTED_IPV4 "198.51.100.2"
 #define HERE_IPV6 "2001:db8::1"
 #define PEER_IPV6 "2001:db8::2"
+#define HERE_IPV6_HEX "20010db8000000000000000000000001"
+#define PEER_IPV6_HEX "20010db8000000000000000000000002"
 
 #define SERVICE_SLOT 3
 #define NESTED_SLOT 4
@@ -45,6 +47,10 @@ uint64_t rig_count(struct rig *rig, uint32_t slot, enum mma_counter counter);
 
 /* Where sockets are made from now on. */
 void rig_go(enum where where);
+
+/* An IPv6 address, given as 32 hex digits: the kernel makes its route a little
+ * after the address. */
+void rig_await(enum where where, const char *address);
 
 /* A sysctl below /proc/sys/net, in a namespace. */
 void rig_sysctl(enum where where, const char *name, const char *value);

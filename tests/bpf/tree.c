@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree.h"
 #include "cgroup.h"
-#include "check.h"
+#include "suite.h"
 #include "mounts.h"
 
 #include <errno.h>

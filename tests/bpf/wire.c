@@ -4,7 +4,7 @@
  * through a device without Ethernet, whose other end the test holds. Behind the
  * device there is no further kernel that would mend anything.
  */
-#include "check.h"
+#include "suite.h"
 #include "connection.h"
 #include "object.h"
 #include "rig.h"
@@ -21,6 +21,7 @@
 #define OURS_IPV4 "203.0.113.1"
 #define THEIRS_IPV4 "203.0.113.2"
 #define OURS_IPV6 "2001:db8:1::1"
+#define OURS_IPV6_HEX "20010db8000100000000000000000001"
 #define THEIRS_IPV6 "2001:db8:1::2"
 #define THEIR_PORT 40000
 
@@ -72,6 +73,7 @@ static void make_device(void)
 	if (system("ip addr add " OURS_IPV4 "/24 dev wire &&"
 		   "ip addr add " OURS_IPV6 "/64 dev wire nodad && ip link set wire up"))
 		fail_because("the device cannot be set up: see the lines of iproute2");
+	rig_await(HERE, OURS_IPV6_HEX);
 	rig_strip("wire");
 }
 

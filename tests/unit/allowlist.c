@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Entries of the map `ports` under --port, --allow and --deny, and edits of
  * the map with their undo. The map is the linker's --wrap of bpf_map_*. */
-#include "check.h"
+#include "suite.h"
 #include "fault_text.h"
 #include "ports.h"
 

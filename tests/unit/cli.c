@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command line: arguments, and what they ask for or the message. */
-#include "check.h"
+#include "suite.h"
 #include "cli.h"
 #include "fault_text.h"
 

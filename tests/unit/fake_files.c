@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fake_files.h"
-#include "check.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <fcntl.h>

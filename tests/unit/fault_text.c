@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fault_text.h"
-#include "check.h"
+#include "suite.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading mountinfo(5): escapes, mounts over mounts, lines that make no sense. */
-#include "check.h"
+#include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"
 #include "mounts.h"
@@ -117,6 +117,10 @@ static void long_fields(void **state)
 	fake_file(MOUNTINFO, line);
 	assert_int_equal(mount_of_path("/a", &found), 0);
 	assert_string_equal(found.type, "ext4");
+	name[sizeof(found.type) - 1] = '\0';
+	assert_int_equal(mount_of_type(name, &found), 0);
+	assert_int_equal(strlen(found.root), PATH_MAX - 1);
+	assert_int_equal(strlen(found.point), PATH_MAX - 1);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The walk over a header's options: every shape by hand, and random ones
  * against the reference. */
-#include "check.h"
+#include "suite.h"
 #include "options_reference.h"
 #include "random_options.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ports_parse(): every form of LIST, and every bad one with its message. */
-#include "check.h"
+#include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"
 #include "ports.h"

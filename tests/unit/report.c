@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults, notes, and names that come from anyone. */
-#include "check.h"
+#include "suite.h"
 #include "fault_text.h"
 
 #include <errno.h>
