@@ -99,7 +99,7 @@ static void make_network(void)
 	}
 	snprintf(script, sizeof(script), network, getpid(), namespaces[PEER], namespaces[ROUTED]);
 	if (system(script))
-		fail_because("the network cannot be made: see the lines of iproute2 above");
+		fail_because("iproute2 cannot make the network; its words: build/tests/*.stderr");
 	rig_await(HERE, HERE_IPV6_HEX);
 	rig_await(PEER, PEER_IPV6_HEX);
 }

@@ -72,7 +72,7 @@ static void make_device(void)
 		fail_because("/dev/net/tun: %s", strerror(errno));
 	if (system("ip addr add " OURS_IPV4 "/24 dev wire &&"
 		   "ip addr add " OURS_IPV6 "/64 dev wire nodad && ip link set wire up"))
-		fail_because("the device cannot be set up: see the lines of iproute2");
+		fail_because("iproute2 cannot set up the device; its words: build/tests/*.stderr");
 	rig_await(HERE, OURS_IPV6_HEX);
 	rig_strip("wire");
 }

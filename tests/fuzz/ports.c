@@ -6,6 +6,22 @@
 
 #include <errno.h>
 
+/* What an accepted list looks like, at the least. */
+static void check_form(char *text)
+{
+	for (char *save = NULL, *item = strtok_r(text, ",", &save); item;
+	     item = strtok_r(NULL, ",", &save)) {
+		char *role = strchr(item, '/');
+
+		if (role)
+			*role++ = '\0';
+		hold(!role || !strcmp(role, "listen") || !strcmp(role, "connect"));
+		hold(item[0]);
+		if (item[0] >= '0' && item[0] <= '9')
+			hold(!item[strspn(item, "0123456789-")]);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct port_list list;
@@ -22,6 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	hold(!(all & ~0x0303030303030303ULL)); /* MMA_ROLE_BOTH, at most */
 	hold(err || (all && list.any));
+	if (!err)
+		check_form(text);
 	fault_forget();
 	free(text);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What every test program needs: cmocka, and a test for each row of a table. */
-#ifndef MMA_CHECK_H
-#define MMA_CHECK_H
+#ifndef MMA_SUITE_H
+#define MMA_SUITE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
