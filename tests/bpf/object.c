@@ -11,7 +11,8 @@
 
 static char log_text[16384];
 
-static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_log(enum libbpf_print_level level,
+							  const char *fmt, va_list args)
 {
 	size_t used = strlen(log_text);
 
