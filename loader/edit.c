@@ -2,6 +2,7 @@
 #include "modes.h"
 #include "report.h"
 #include "session.h"
+#include "strip_links.h"
 
 #include <errno.h>
 
@@ -18,6 +19,8 @@ int edit_run(const struct request *request)
 		return err;
 	err = ports_edit(maps.ports, &request->ports,
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
+	if (!err)
+		err = strip_sweep(&maps);
 	maps_close(&maps);
 	return err;
 }
