@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes.h"
+#include "netns_find.h"
 #include "programs.h"
 #include "report.h"
 #include "services.h"
@@ -50,6 +51,8 @@ static int refresh_all(struct maps *maps)
 		err = programs_attach_follow(programs);
 	if (!err)
 		err = services_each(maps, add_service, &refresh);
+	if (!err)
+		err = netns_add_covered(&refresh.namespaces, maps);
 	for (size_t i = 0; !err && i < refresh.namespaces.n; i++)
 		err = strip_cover(maps, &refresh.namespaces.list[i]);
 	if (!err && programs)
