@@ -102,18 +102,19 @@ def test_interface_that_comes_and_goes(run, cgroup, net):
         mma.attach(cgroup)
         assert_covered(None, net.server)
         links.batch(net.server, f"link add s1 type veth peer name c1 netns {net.client}",
-                    "addr add 198.51.100.1/24 dev s1", "link set s1 up")
+                    "addr add 198.51.100.1/24 dev s1", "link set s1 up", "link add s2 type dummy")
         links.batch(net.client, "addr add 198.51.100.2/24 dev c1", "link set c1 up")
-        assert told(net.server)["uncovered"] == 1
+        assert told(net.server)["uncovered"] == 2
         mma.mma(*args, check=True)
         assert told(net.server)["uncovered"] == 0
         assert_covered(None, net.server)
         with mma.listen(PORT, cgroup=cgroup, netns=net.server) as listener, \
                 mma.connect("198.51.100.1", PORT, netns=net.client) as client, listener.accept()[0] as conn:
             assert mma.so_protocol(conn) == TCP and not mma.is_mptcp(client)
-        links.batch(net.server, "link del s1")
-        mma.mma(*args, check=True)
-        assert_covered(None, net.server)
+        for device, sweep in (("s1", args), ("s2", ["--deny", "9"])):  # every run sweeps
+            links.batch(net.server, f"link del {device}")
+            mma.mma(*sweep, check=True)
+            assert_covered(None, net.server)
 
 
 def test_namespace_that_goes(cgroup, namespaces):
@@ -250,3 +251,20 @@ def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
     print(open_and_shut)
     mma.mma(*attach, check=True)
     assert_covered(None, name)
+
+
+def test_interface_in_a_namespace_without_a_process_of_the_service(cgroup, namespaces):
+    """Its gate stays open, so --refresh has to find it again: by its name, or by
+    whosever process is in it."""
+    name, = namespaces("n1")
+    path = f"/run/netns/{name}"
+    mma.attach(cgroup, "--netns", path)
+    links.batch(name, "link add d0 type dummy")
+    mma.mma("--refresh", check=True)
+    assert_covered(None, name)
+    with mma.resident(netns=name) as pid:
+        mma.run(["ip", "netns", "del", name])
+        path = f"/proc/{pid}/ns/net"
+        mma.inside(mma.run, ["ip", "link", "add", "d1", "type", "dummy"], netns=path)
+        mma.mma("--refresh", check=True)
+        assert_covered(None, path)
