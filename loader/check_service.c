@@ -31,15 +31,16 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 	const char *name = unit_of(&subject->cgroup);
 	struct unit unit;
 
-	if (!name || systemd_need() || systemd_find_unit(name, &unit)) {
+	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
+	    unit.masked) {
 		fault_forget(); /* not systemd's: nothing to say */
 		return;
 	}
-	if (unit.socket[0])
+	if (unit.sockets[0])
 		check_warn(
 			checks, "socket_unit",
 			"enable it, too: mptcp-mail-attach --enable with both, or SocketProtocol=mptcp in it (systemd 257)",
-			"%s makes sockets for %s, in a cgroup of its own", unit.socket, unit.name);
+			"%s makes sockets for %s, in a cgroup of its own", unit.sockets, unit.name);
 	else
 		check_ok(checks, "socket_unit", "%s makes its sockets itself", unit.name);
 }

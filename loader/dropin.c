@@ -20,7 +20,25 @@
  */
 static const char format[] = "# Written by mptcp-mail-attach --enable, removed by --disable.\n"
 			     "[%s]\n"
-			     "ExecStartPre=-+/usr/bin/timeout -v -k 2 10 %s --cgroup self%s%s\n";
+			     "ExecStartPre=-+/usr/bin/timeout -v -k %s %s --cgroup self%s%s\n";
+
+/* Twelve seconds in all, or where systemd gives up on the start before that,
+ * well within its time. */
+#define BOUND "2 10"
+#define BOUND_MS 15000
+
+static const char *bound_of(const struct unit *unit, char ret_text[32])
+{
+	unsigned int kill = unit->start_ms / 500, term = unit->start_ms / 166; /* in 0.1 s */
+
+	if (unit->start_ms >= BOUND_MS)
+		return BOUND;
+	/* To timeout(1), 0 is for ever. */
+	kill += !kill;
+	term += !term;
+	snprintf(ret_text, 32, "%u.%u %u.%u", kill / 10, kill % 10, term / 10, term % 10);
+	return ret_text;
+}
 
 struct names {
 	char dir[PATH_MAX], file[PATH_MAX + 32], fresh[PATH_MAX + 40];
@@ -74,7 +92,7 @@ static int write_text(const struct names *names, const char *text)
 
 int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed)
 {
-	char self[PATH_MAX], *text;
+	char self[PATH_MAX], bound[32], *text;
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	struct names names;
 	int err = 0;
@@ -89,14 +107,22 @@ int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed)
 			"%s: systemd would read this path as something else; install the tool elsewhere",
 			self);
 	name_files(unit, &names);
-	if (asprintf(&text, format, unit->is_socket ? "Socket" : "Service", self,
-		     ports ? " --port " : "", ports ? ports : "") < 0)
+	if (asprintf(&text, format, unit->is_socket ? "Socket" : "Service", bound_of(unit, bound),
+		     self, ports ? " --port " : "", ports ? ports : "") < 0)
 		return fault(ENOMEM, "drop-in: out of memory");
 	*ret_changed = !has_text(names.file, text);
 	if (*ret_changed)
 		err = write_text(&names, text);
 	free(text);
 	return err;
+}
+
+bool dropin_exists(const struct unit *unit)
+{
+	struct names names;
+
+	name_files(unit, &names);
+	return !access(names.file, F_OK);
 }
 
 int dropin_remove(const struct unit *unit, bool *ret_changed)

@@ -14,6 +14,8 @@
  */
 int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed);
 
+bool dropin_exists(const struct unit *unit);
+
 /* Removes it. ret_changed: whether there was one. */
 int dropin_remove(const struct unit *unit, bool *ret_changed);
 

@@ -3,6 +3,8 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,32 +25,46 @@ int systemd_need(void)
 	return 0;
 }
 
-/* Runs systemctl. What it prints goes to ret_text, cut off at size; NULL: to
- * our own output. Returns its exit code, or -errno. */
+/* Reads to the end, so that the writer never meets a closed pipe; keeps what
+ * fits. */
+static void read_all(int fd, char *ret_text, size_t size)
+{
+	char rest[4096];
+	size_t used = 0;
+	ssize_t len;
+
+	do {
+		bool fits = used + 1 < size;
+
+		len = fits ? read(fd, ret_text + used, size - 1 - used)
+			   : read(fd, rest, sizeof(rest));
+		if (fits && len > 0)
+			used += (size_t)len;
+	} while (len > 0 || (len < 0 && errno == EINTR));
+	ret_text[used] = '\0';
+}
+
+/* Runs systemctl. With ret_text, what it prints goes there, and what it has to
+ * say about it nowhere; without, both to our own output. Returns its exit code,
+ * or -errno. */
 static int systemctl(char *const args[], char *ret_text, size_t size)
 {
 	posix_spawn_file_actions_t actions;
 	int pipes[2] = { -1, -1 }, status = 0, err;
-	size_t used = 0;
-	ssize_t len;
 	pid_t pid;
 
-	if (ret_text && pipe(pipes))
+	if (ret_text && pipe2(pipes, O_CLOEXEC))
 		return -errno;
 	posix_spawn_file_actions_init(&actions);
 	if (ret_text) {
 		posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-		posix_spawn_file_actions_addclose(&actions, pipes[0]);
-		posix_spawn_file_actions_addclose(&actions, pipes[1]);
+		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	}
 	err = posix_spawnp(&pid, "systemctl", &actions, NULL, args, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret_text) {
 		close(pipes[1]);
-		while (!err && used + 1 < size &&
-		       (len = read(pipes[0], ret_text + used, size - 1 - used)) > 0)
-			used += (size_t)len;
-		ret_text[used] = '\0';
+		read_all(pipes[0], ret_text, size);
 		close(pipes[0]);
 	}
 	if (err)
@@ -75,18 +91,37 @@ static void value_of(const char *text, const char *name, char *ret_value, size_t
 	}
 }
 
+static bool value_is(const char *text, const char *name, const char *value)
+{
+	char found[64];
+
+	value_of(text, name, found, sizeof(found));
+	return !strcmp(found, value);
+}
+
 static int show(const char *unit, char *ret_text, size_t size)
 {
-	char *const args[] = { "systemctl",  "show",
-			       "--property", "Id,LoadState,ActiveState,UnitFileState,TriggeredBy",
-			       "--",	     (char *)unit,
-			       NULL };
+	char *const args[] = {
+		"systemctl",
+		"show",
+		"--property",
+		"Id,LoadState,ActiveState,UnitFileState,Triggers,TriggeredBy,TimeoutStartUSec,TimeoutUSec,RootDirectory,RootImage",
+		"--",
+		(char *)unit,
+		NULL
+	};
 	int err = systemctl(args, ret_text, size);
 
 	if (err)
 		return fault(err < 0 ? -err : EIO,
 			     "%s: systemctl cannot show it; is the name right?", unit);
 	return 0;
+}
+
+static bool is_running(const char *shown)
+{
+	return !value_is(shown, "ActiveState", "inactive") &&
+	       !value_is(shown, "ActiveState", "failed");
 }
 
 static bool ends_with(const char *name, const char *suffix)
@@ -96,17 +131,29 @@ static bool ends_with(const char *name, const char *suffix)
 	return len > suffix_len && !strcmp(name + len - suffix_len, suffix);
 }
 
+/* As systemctl does it: what does not end in the name of a kind is a service. */
+static bool has_kind(const char *name)
+{
+	static const char *const kinds[] = { ".service", ".socket",    ".target", ".mount",
+					     ".swap",	 ".automount", ".timer",  ".path",
+					     ".slice",	 ".scope",     ".device" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (ends_with(name, kinds[i]))
+			return true;
+	return false;
+}
+
 static int read_name(const char *given, struct unit *ret)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789:-_.\\@";
-	bool bare = !strchr(given, '.');
 
 	if (!given[0] || strspn(given, allowed) != strlen(given) || given[0] == '-' ||
 	    strlen(given) + strlen(".service") >= sizeof(ret->name))
 		return fault_usage("%s: not a unit's name; name one, such as postfix.service",
 				   given);
-	snprintf(ret->name, sizeof(ret->name), "%s%s", given, bare ? ".service" : "");
+	snprintf(ret->name, sizeof(ret->name), "%s%s", given, has_kind(given) ? "" : ".service");
 	ret->is_socket = ends_with(ret->name, ".socket");
 	if (!ret->is_socket && !ends_with(ret->name, ".service"))
 		return fault_usage(
@@ -115,10 +162,34 @@ static int read_name(const char *given, struct unit *ret)
 	return 0;
 }
 
-/* The .socket unit among those that trigger this one, if it is in use. */
-static int find_socket(const char *triggers, struct unit *ret)
+/* "1min 30s", "800ms", "infinity": systemd.time(7), as systemctl prints it. */
+static unsigned int milliseconds(const char *text)
 {
-	char words[1024], text[4096] = "", state[64], *save = NULL;
+	unsigned long number;
+	double sum = 0;
+	char *unit;
+
+	if (!*text)
+		return UINT_MAX;
+	for (; *text; text = unit + strcspn(unit, " "), text += *text == ' ') {
+		number = strtoul(text, &unit, 10);
+		if (!strncmp(unit, "us", 2))
+			sum += (double)number / 1000;
+		else if (!strncmp(unit, "ms", 2))
+			sum += (double)number;
+		else if (*unit == 's')
+			sum += (double)number * 1000;
+		else /* minutes and more, infinity: long enough */
+			return UINT_MAX;
+	}
+	return (unsigned int)sum;
+}
+
+/* The .socket units among those that trigger this one, if they are in use. */
+static int find_sockets(const char *triggers, struct unit *ret)
+{
+	char words[UNIT_NAMES_MAX], text[4096] = "", *save = NULL;
+	size_t used = 0;
 
 	snprintf(words, sizeof(words), "%s", triggers);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
@@ -129,50 +200,57 @@ static int find_socket(const char *triggers, struct unit *ret)
 		err = show(word, text, sizeof(text));
 		if (err)
 			return err;
-		value_of(text, "ActiveState", state, sizeof(state));
-		if (strcmp(state, "active")) {
-			value_of(text, "UnitFileState", state, sizeof(state));
-			if (strcmp(state, "enabled"))
-				continue;
-		}
-		snprintf(ret->socket, sizeof(ret->socket), "%s", word);
+		if ((is_running(text) || value_is(text, "UnitFileState", "enabled")) &&
+		    used + strlen(word) + 2 < sizeof(ret->sockets))
+			used += (size_t)snprintf(ret->sockets + used, sizeof(ret->sockets) - used,
+						 "%s%s", used ? " " : "", word);
 	}
 	return 0;
 }
 
+static int find_service(const char *triggered, struct unit *ret)
+{
+	char text[4096] = "";
+	int err;
+
+	if (!triggered[0] || strlen(triggered) >= sizeof(ret->service) || strchr(triggered, ' '))
+		return 0;
+	err = show(triggered, text, sizeof(text));
+	if (!err && is_running(text))
+		strcpy(ret->service, triggered);
+	return err;
+}
+
 int systemd_find_unit(const char *given, struct unit *ret)
 {
-	char text[8192] = "", value[1024];
+	char text[8192] = "", value[UNIT_NAMES_MAX];
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->start_ms = UINT_MAX;
 	err = read_name(given, ret);
 	if (err)
 		return err;
 	if (ret->is_template) {
 		char *const args[] = { "systemctl", "cat", "--", ret->name, NULL };
 
-		if (systemctl(args, text, sizeof(text)))
-			return fault(ENOENT, "%s: no such template; see systemctl list-unit-files",
-				     given);
+		ret->missing = systemctl(args, text, sizeof(text)) != 0;
 		return 0;
 	}
 	err = show(ret->name, text, sizeof(text));
 	if (err)
 		return err;
-	value_of(text, "LoadState", value, sizeof(value));
-	if (!strcmp(value, "masked"))
-		return fault(EPERM,
-			     "%s: masked, it cannot start; unmask it first: systemctl unmask %s",
-			     given, ret->name);
-	if (strcmp(value, "loaded"))
-		return fault(ENOENT, "%s: no such unit (%s); see systemctl list-unit-files", given,
-			     value);
-	value_of(text, "Id", ret->name, sizeof(ret->name));
-	value_of(text, "ActiveState", value, sizeof(value));
-	ret->active = !strcmp(value, "active");
-	value_of(text, "TriggeredBy", value, sizeof(value));
-	return find_socket(value, ret);
+	ret->masked = value_is(text, "LoadState", "masked");
+	ret->missing = !ret->masked && !value_is(text, "LoadState", "loaded");
+	ret->running = is_running(text);
+	ret->own_root = !value_is(text, "RootDirectory", "") || !value_is(text, "RootImage", "");
+	value_of(text, ret->is_socket ? "TimeoutUSec" : "TimeoutStartUSec", value, sizeof(value));
+	ret->start_ms = milliseconds(value);
+	value_of(text, "Id", value, sizeof(value));
+	if (value[0])
+		snprintf(ret->name, sizeof(ret->name), "%.*s", UNIT_NAME_MAX - 1, value);
+	value_of(text, ret->is_socket ? "Triggers" : "TriggeredBy", value, sizeof(value));
+	return ret->is_socket ? find_service(value, ret) : find_sockets(value, ret);
 }
 
 static int run(char *const args[], const char *what)
@@ -189,11 +267,11 @@ int systemd_reload(void)
 	return run(args, "systemctl daemon-reload");
 }
 
-int systemd_restart(const char *unit)
+int systemd_do(const char *verb, const char *unit)
 {
-	char *const args[] = { "systemctl", "restart", "--", (char *)unit, NULL };
+	char *const args[] = { "systemctl", (char *)verb, "--", (char *)unit, NULL };
 	char what[UNIT_NAME_MAX + 32];
 
-	snprintf(what, sizeof(what), "systemctl restart %s", unit);
+	snprintf(what, sizeof(what), "systemctl %s %s", verb, unit);
 	return run(args, what);
 }
