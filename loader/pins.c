@@ -113,16 +113,27 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	return 0;
 }
 
-static int check_abi(const struct maps *maps)
+/* Asked before anything else: another ABI may have other maps, which are not
+ * foreign. In every ABI, meta starts with it. */
+static int check_abi(void)
 {
-	struct mma_meta meta;
-	__u32 zero = 0;
-	int err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	struct pin pin = pin_path(NULL, MMA_PIN_META);
+	union {
+		__u32 abi;
+		char room[4096];
+	} meta = { 0 };
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info), zero = 0;
+	int fd = bpf_obj_get(pin.path);
+	bool found;
 
-	if (err)
-		return fault(-err, MMA_PIN_DIR "/" MMA_PIN_META ": cannot be read (%s)",
-			     strerror(-err));
-	if (meta.abi && meta.abi != MMA_ABI)
+	if (fd < 0)
+		return 0;
+	found = !bpf_map_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
+		!strcmp(info.name, MMA_PIN_META) && info.value_size >= sizeof(meta.abi) &&
+		info.value_size <= sizeof(meta) && !bpf_map_lookup_elem(fd, &zero, &meta);
+	close(fd);
+	if (found && meta.abi && meta.abi != MMA_ABI)
 		return fault(
 			EPROTO,
 			MMA_PIN_DIR
@@ -136,6 +147,8 @@ int maps_open(struct maps *ret)
 	int err = bpffs_look();
 	size_t missing = 0;
 
+	if (!err)
+		err = check_abi();
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
 		err = open_map(&kinds[i], map_fd(ret, i));
 		if (err == -ENOENT) {
@@ -145,8 +158,6 @@ int maps_open(struct maps *ret)
 	}
 	if (!err && missing)
 		err = -ENOENT;
-	if (!err)
-		err = check_abi(ret);
 	if (err)
 		maps_close(ret);
 	return err;
