@@ -52,8 +52,9 @@ int BPF_PROG(follow_mkdir, struct cgroup *cgrp, const char *path)
 		return 0;
 	service.slot = attached->slot;
 	id = cgrp->kn->id;
-	bpf_map_update_elem(&cgroups, &id, &service, BPF_ANY);
-	count(service.slot, MMA_RESTARTS);
+	/* There already: while another build takes over, it has been here. */
+	if (!bpf_map_update_elem(&cgroups, &id, &service, BPF_NOEXIST))
+		count(service.slot, MMA_RESTARTS);
 	return 0;
 }
 

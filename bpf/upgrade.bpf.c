@@ -22,6 +22,11 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* The beginning of the build id, set at load. While another build takes over,
+ * both programs run, the newer one first: of what both see, the one that `meta`
+ * names counts. What is upgraded the second one does not see. */
+const volatile __u64 own_build;
+
 /*
  * The nearest attached ancestor of the current task's cgroup: one helper call
  * and one look-up for each level in use, however deep the task's own cgroup.
@@ -92,6 +97,7 @@ int BPF_PROG(upgrade, int family, int type, int protocol)
 	if (!service)
 		return 0;
 	why = verdict(m, family);
-	count(service->slot, why);
+	if (why == MMA_UPGRADED || *(__u64 *)m->build_id == own_build)
+		count(service->slot, why);
 	return why == MMA_UPGRADED ? IPPROTO_MPTCP : 0;
 }

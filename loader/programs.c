@@ -164,6 +164,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 
 	if (!programs)
 		return fault_code(errno);
+	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
+	       sizeof(programs->rodata->own_build));
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);
