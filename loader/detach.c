@@ -70,15 +70,18 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 static int detach_named(const struct request *request, const struct maps *maps)
 {
 	struct cgroup *cgroups;
+	size_t left;
 	int err = session_cgroups(request, &cgroups);
 
 	if (err)
 		return err;
 	for (size_t i = 0; !err && i < request->cgroups.n; i++)
 		err = detach_one(maps, &cgroups[i]);
+	if (!err)
+		err = services_count(maps, &left);
 	/* Without a service there is nothing to strip for either: from here on
 	 * listeners that are left speak MPTCP on every port. */
-	if (!err && !services_count(maps)) {
+	if (!err && !left) {
 		err = teardown(maps);
 		for (size_t i = 0; !err && i < request->cgroups.n; i++)
 			advise_detached(&cgroups[i]);

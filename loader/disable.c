@@ -66,17 +66,20 @@ static int detach_unit(const struct maps *maps, const struct unit *unit)
 {
 	struct match match = { .unit = unit };
 	struct cgroup cgroup;
+	size_t left;
 	int err = 0;
 
 	while (!err) {
 		match.found = false;
-		services_each(maps, match_unit, &match);
+		err = services_each(maps, match_unit, &match);
 		if (!match.found)
-			return 0;
+			return err;
 		err = cgroup_of_key(&match.key, &cgroup);
 		if (!err)
 			err = service_detach(maps, &cgroup);
-		if (!err && !services_count(maps)) {
+		if (!err)
+			err = services_count(maps, &left);
+		if (!err && !left) {
 			err = teardown(maps);
 			if (!err)
 				advise_detached(&cgroup);

@@ -206,11 +206,14 @@ uint8_t ports_denied(int own, int all, uint8_t roles)
 	return entry(base_of(own, all) & (uint8_t)~roles, denied_of(own) | roles);
 }
 
-static int read_entry(int map_fd, uint16_t port)
+/* ret_entry: -1 where the port has none. */
+static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 {
 	uint8_t value;
+	int err = bpf_map_lookup_elem(map_fd, &port, &value);
 
-	return bpf_map_lookup_elem(map_fd, &port, &value) ? -1 : value;
+	*ret_entry = err ? -1 : value;
+	return err == -ENOENT ? 0 : err;
 }
 
 static void put_back(int map_fd, const struct port_list *list, const struct port_undo *undo,
@@ -234,34 +237,38 @@ void ports_undo(int map_fd, const struct port_list *list, const struct port_undo
 	put_back(map_fd, list, undo, MMA_MAX_PORTS);
 }
 
+static int edit_one(int map_fd, uint16_t port, int all, ports_edit_fn *edit, uint8_t roles,
+		    int16_t *ret_before)
+{
+	uint8_t value;
+	int own, err = read_entry(map_fd, port, &own);
+
+	if (err)
+		return err;
+	*ret_before = (int16_t)own;
+	value = edit(own, port == MMA_PORT_ALL ? -1 : all, roles);
+	return value == own ? 0 : bpf_map_update_elem(map_fd, &port, &value, BPF_ANY);
+}
+
 int ports_edit(int map_fd, const struct port_list *list, ports_edit_fn *edit,
 	       struct port_undo *undo)
 {
 	static struct port_undo own_undo;
-	int all = read_entry(map_fd, MMA_PORT_ALL);
+	int all, err = read_entry(map_fd, MMA_PORT_ALL, &all);
+	uint32_t port;
 
+	if (err)
+		return fault(-err, "ports: cannot be read (%s)", strerror(-err));
 	if (!undo)
 		undo = &own_undo;
-	for (uint32_t port = 0; port < MMA_MAX_PORTS; port++) {
-		uint16_t key = (uint16_t)port;
-		uint8_t value;
-		int own, err;
-
-		if (!list->roles[port])
-			continue;
-		own = read_entry(map_fd, key);
-		undo->before[port] = (int16_t)own;
-		value = edit(own, port == MMA_PORT_ALL ? -1 : all, list->roles[port]);
-		if (value == own)
-			continue;
-		err = bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
-		if (err) {
-			put_back(map_fd, list, undo, port);
-			return fault(
-				-err,
-				"port %u: cannot be written to the allowlist (%s); nothing was changed",
-				port, strerror(-err));
-		}
-	}
-	return 0;
+	for (port = 0; !err && port < MMA_MAX_PORTS; port++)
+		if (list->roles[port])
+			err = edit_one(map_fd, (uint16_t)port, all, edit, list->roles[port],
+				       &undo->before[port]);
+	if (!err)
+		return 0;
+	port--;
+	put_back(map_fd, list, undo, port);
+	return fault(-err, "port %u: cannot be written to the allowlist (%s); nothing was changed",
+		     port, strerror(-err));
 }

@@ -128,15 +128,17 @@ int programs_locate(int prog_fd, __u16 *ret_id)
 
 static int write_meta(struct mma *programs, const struct maps *maps)
 {
-	struct mma_meta meta = {};
+	struct mma_meta meta; /* the levels stay */
 	bool ipv4, ipv6;
-	int err = programs_locate(bpf_program__fd(programs->progs.locate), &meta.mptcp_pernet_id);
-	__u16 id = meta.mptcp_pernet_id;
+	__u16 id;
+	int err = programs_locate(bpf_program__fd(programs->progs.locate), &id);
 
 	if (err)
 		return err;
+	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	if (err)
+		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
 	kernel_mptcp_families(&ipv4, &ipv6);
-	bpf_map_lookup_elem(maps->meta, &zero, &meta); /* the levels stay */
 	meta.abi = MMA_ABI;
 	meta.mptcp_pernet_id = id;
 	meta.mptcp_ipv4 = ipv4;
@@ -216,12 +218,14 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	struct mma_meta meta;
 	int err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
 
-	if (!err)
-		err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
 	if (err)
 		return err;
+	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	if (err)
+		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
 	strncpy(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id) - 1);
-	return bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
 }
 
 void programs_free(struct mma *programs)

@@ -15,13 +15,18 @@ int services_each(const struct maps *maps, service_fn *each, void *data)
 {
 	struct mma_path_key key, *previous = NULL;
 	struct mma_path path;
-	int ret = 0;
+	int ret = 0, err;
 
-	while (!ret && !bpf_map_get_next_key(maps->paths, previous, &key)) {
-		if (!bpf_map_lookup_elem(maps->paths, &key, &path))
+	while (!ret && !(err = bpf_map_get_next_key(maps->paths, previous, &key))) {
+		err = bpf_map_lookup_elem(maps->paths, &key, &path);
+		if (err && err != -ENOENT)
+			break;
+		if (!err)
 			ret = each(&key, &path, data);
 		previous = &key;
 	}
+	if (!ret && err != -ENOENT)
+		return fault(-err, "paths: cannot be read (%s)", strerror(-err));
 	return ret;
 }
 
@@ -33,12 +38,10 @@ static int count_one(const struct mma_path_key *key, const struct mma_path *path
 	return 0;
 }
 
-size_t services_count(const struct maps *maps)
+int services_count(const struct maps *maps, size_t *ret_n)
 {
-	size_t n = 0;
-
-	services_each(maps, count_one, &n);
-	return n;
+	*ret_n = 0;
+	return services_each(maps, count_one, ret_n);
 }
 
 struct cover {
@@ -76,6 +79,38 @@ int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret)
 	return err ? fault(-err, "stats: cannot be read (%s)", strerror(-err)) : 0;
 }
 
+/* Calls each() for every id; it may delete the id it is given. */
+static int each_id(const struct maps *maps,
+		   int (*each)(const struct maps *maps, uint64_t id,
+			       const struct mma_service_ref *service, const void *data),
+		   const void *data)
+{
+	struct mma_service_ref service;
+	uint64_t id, next;
+	int err = 0, end;
+
+	for (end = bpf_map_get_next_key(maps->cgroups, NULL, &id); !end && !err; id = next) {
+		end = bpf_map_get_next_key(maps->cgroups, &id, &next);
+		err = bpf_map_lookup_elem(maps->cgroups, &id, &service);
+		if (!err)
+			err = each(maps, id, &service, data);
+		if (err == -ENOENT) /* follow was first */
+			err = 0;
+	}
+	if (!err && end != -ENOENT)
+		err = end;
+	return err ? fault(-err, "cgroups: cannot be cleaned (%s)", strerror(-err)) : 0;
+}
+
+/* An id leaves `cgroups`; strip goes on for its sockets. */
+static int depart(const struct maps *maps, uint64_t id, __u32 slot)
+{
+	struct mma_service_ref gone = { .slot = slot };
+	int err = bpf_map_update_elem(maps->departed, &id, &gone, BPF_ANY);
+
+	return err ? err : bpf_map_delete_elem(maps->cgroups, &id);
+}
+
 static int mark_slot(const struct mma_path_key *key, const struct mma_path *path, void *used)
 {
 	(void)key;
@@ -84,14 +119,33 @@ static int mark_slot(const struct mma_path_key *key, const struct mma_path *path
 	return 0;
 }
 
+static int drop_if_orphan(const struct maps *maps, uint64_t id,
+			  const struct mma_service_ref *service, const void *used)
+{
+	if (service->slot < MMA_MAX_SERVICES && ((const bool *)used)[service->slot])
+		return 0;
+	return depart(maps, id, MMA_NO_SLOT);
+}
+
+/* Ids without a path: of a detach that ended half-way. Before a slot is taken,
+ * for with it they would become another service's. */
+static int drop_orphans(const struct maps *maps)
+{
+	bool used[MMA_MAX_SERVICES] = { false };
+	int err = services_each(maps, mark_slot, used);
+
+	return err ? err : each_id(maps, drop_if_orphan, used);
+}
+
 /* The first slot that no path has, its counters at zero. */
 static int take_slot(const struct maps *maps, __u32 *ret_slot)
 {
 	bool used[MMA_MAX_SERVICES] = { false };
 	struct mma_stats none = { { 0 } };
-	int err;
+	int err = services_each(maps, mark_slot, used);
 
-	services_each(maps, mark_slot, used);
+	if (err)
+		return err;
 	for (__u32 slot = 0; slot < MMA_MAX_SERVICES; slot++) {
 		if (used[slot])
 			continue;
@@ -180,14 +234,31 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	return 0;
 }
 
+/* ret_new: there is no such path. ret_path is set where there is one. */
+static int find_path(const struct maps *maps, const struct cgroup *cgroup,
+		     struct mma_path *ret_path, bool *ret_new)
+{
+	int err = bpf_map_lookup_elem(maps->paths, &cgroup->key, ret_path);
+
+	*ret_new = err == -ENOENT;
+	if (err && !*ret_new)
+		return fault(-err, "paths: cannot be read (%s)", strerror(-err));
+	return 0;
+}
+
 int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_new)
 {
 	struct mma_path path = { .flags = cgroup->by_id ? MMA_PATH_BY_ID : 0 };
 	int err = add_levels(maps, cgroup_level_bit(&cgroup->key));
 
+	*ret_new = false;
+	if (!err)
+		err = find_path(maps, cgroup, &path, ret_new);
+	if (!err && *ret_new)
+		err = drop_orphans(maps);
+
 	if (err)
 		return err;
-	*ret_new = bpf_map_lookup_elem(maps->paths, &cgroup->key, &path) != 0;
 	if (*ret_new) {
 		err = take_slot(maps, &path.slot);
 		if (err)
@@ -201,47 +272,21 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return attach_id(maps, cgroup, path.slot);
 }
 
-/* Calls each() for every id; it may delete the id it is given. */
-static void each_id(const struct maps *maps,
-		    void (*each)(const struct maps *maps, uint64_t id,
-				 const struct mma_service_ref *service, __u32 slot),
-		    __u32 slot)
+static int drop_if_of_slot(const struct maps *maps, uint64_t id,
+			   const struct mma_service_ref *service, const void *slot)
 {
-	struct mma_service_ref service;
-	uint64_t id, next;
-	int end;
-
-	for (end = bpf_map_get_next_key(maps->cgroups, NULL, &id); !end; id = next) {
-		end = bpf_map_get_next_key(maps->cgroups, &id, &next);
-		if (!bpf_map_lookup_elem(maps->cgroups, &id, &service))
-			each(maps, id, &service, slot);
-	}
+	return service->slot == *(const __u32 *)slot ? depart(maps, id, MMA_NO_SLOT) : 0;
 }
 
-/* An id leaves `cgroups`; strip goes on for its sockets. */
-static void depart(const struct maps *maps, uint64_t id, __u32 slot)
-{
-	struct mma_service_ref gone = { .slot = slot };
-
-	bpf_map_update_elem(maps->departed, &id, &gone, BPF_ANY);
-	bpf_map_delete_elem(maps->cgroups, &id);
-}
-
-static void drop_if_of_slot(const struct maps *maps, uint64_t id,
-			    const struct mma_service_ref *service, __u32 slot)
-{
-	if (service->slot == slot)
-		depart(maps, id, MMA_NO_SLOT);
-}
-
-static void drop_if_gone(const struct maps *maps, uint64_t id,
-			 const struct mma_service_ref *service, __u32 unused)
+static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_service_ref *service,
+			const void *unused)
 {
 	char path[PATH_MAX];
 
 	(void)unused;
-	if (cgroup_path_of_id(id, path, sizeof(path)) == -ESTALE)
-		depart(maps, id, service->slot);
+	if (cgroup_path_of_id(id, path, sizeof(path)) != -ESTALE)
+		return 0;
+	return depart(maps, id, service->slot);
 }
 
 /* Sockets of cgroups that went earlier are counted for nobody from now on: the
@@ -262,15 +307,25 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 {
 	struct mma_path path;
 	__u64 levels = 0;
+	bool none;
+	int err = find_path(maps, cgroup, &path, &none);
 
-	if (bpf_map_lookup_elem(maps->paths, &cgroup->key, &path))
-		return -ENOENT;
-	bpf_map_delete_elem(maps->paths, &cgroup->key);
+	if (!err && none) {
+		err = drop_orphans(maps);
+		return err ? err : -ENOENT;
+	}
+	if (err)
+		return err;
+	err = bpf_map_delete_elem(maps->paths, &cgroup->key);
+	if (err)
+		return fault(-err, "%s: cannot be taken out of the map (%s)", cgroup->key.path,
+			     strerror(-err));
 	wait_for_cgroup_changes(cgroup->dir);
-	each_id(maps, drop_if_of_slot, path.slot);
+	err = each_id(maps, drop_if_of_slot, &path.slot);
 	disown_departed(maps, path.slot);
-	services_each(maps, or_level, &levels);
-	return write_levels(maps, levels, false);
+	if (!err)
+		err = services_each(maps, or_level, &levels);
+	return err ? err : write_levels(maps, levels, false);
 }
 
 struct gone {
@@ -290,14 +345,14 @@ static int find_gone(const struct mma_path_key *key, const struct mma_path *path
 int services_sweep(const struct maps *maps)
 {
 	struct gone gone;
-	int err = 0;
+	int err = each_id(maps, drop_if_gone, NULL);
 
-	each_id(maps, drop_if_gone, 0);
-	do {
+	while (!err) {
 		gone.found = false;
-		services_each(maps, find_gone, &gone);
-		if (gone.found)
-			err = service_detach(maps, &gone.cgroup);
-	} while (gone.found && !err);
+		err = services_each(maps, find_gone, &gone);
+		if (!gone.found)
+			break;
+		err = service_detach(maps, &gone.cgroup);
+	}
 	return err;
 }

@@ -22,11 +22,12 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup);
  * that are gone, and paths attached by id with their cgroup. */
 int services_sweep(const struct maps *maps);
 
-/* Calls each() for every attached path; stops at a non-zero result. */
+/* Calls each() for every attached path; stops at a non-zero result and returns
+ * it. Negative: the paths could not all be read. */
 typedef int service_fn(const struct mma_path_key *key, const struct mma_path *path, void *data);
 int services_each(const struct maps *maps, service_fn *each, void *data);
 
-size_t services_count(const struct maps *maps);
+int services_count(const struct maps *maps, size_t *ret_n);
 
 /* The nearest attached path that covers this one and is not itself: 0, or
  * -ENOENT. */

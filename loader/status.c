@@ -181,10 +181,13 @@ static int by_path(const void *a, const void *b)
 static int read_all(const struct maps *maps, struct status *status)
 {
 	struct gather gather = { .maps = maps, .status = status };
-	int err;
+	size_t services;
+	int err = services_count(maps, &services);
 
+	if (err)
+		return err;
 	status->attached = true;
-	if (!programs_armed(&status->reason) && !services_count(maps))
+	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
 	read_ports(maps, status);
 	err = netns_add_own(&gather.namespaces);

@@ -126,6 +126,7 @@ static void plain_numbers(void **state)
 /* The map: MMA_MAX_PORTS entries, and a write that fails. */
 static int16_t map[MMA_MAX_PORTS];
 static int writes, fail_at; /* fail_at: the write that fails, 0: none */
+static int unreadable; /* the port whose entry cannot be read, 0: none */
 
 int __wrap_bpf_map_lookup_elem(int fd, const void *key, void *value);
 int __wrap_bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags);
@@ -134,6 +135,8 @@ int __wrap_bpf_map_delete_elem(int fd, const void *key);
 int __wrap_bpf_map_lookup_elem(int fd, const void *key, void *value)
 {
 	(void)fd;
+	if (unreadable && *(const uint16_t *)key == unreadable)
+		return -ENOMEM;
 	if (map[*(const uint16_t *)key] < 0)
 		return -ENOENT;
 	*(uint8_t *)value = (uint8_t)map[*(const uint16_t *)key];
@@ -164,7 +167,7 @@ static void start(const char *text)
 {
 	memset(map, 0xff, sizeof(map));
 	memset(&list, 0, sizeof(list));
-	writes = fail_at = 0;
+	writes = fail_at = unreadable = 0;
 	assert_int_equal(ports_parse(text, NULL, &list), 0);
 }
 
@@ -251,6 +254,21 @@ static void a_failed_edit_changes_nothing(void **state)
 	assert_string_equal(text, "port 60: cannot be written to the allowlist"
 				  " (Cannot allocate memory); nothing was changed");
 	assert_memory_equal(before, map, sizeof(map));
+}
+
+/* Not the same as one that has no entry, which a --port would raise. */
+static void an_unreadable_entry_changes_nothing(void **state)
+{
+	static int16_t before[MMA_MAX_PORTS];
+
+	(void)state;
+	start("1-100/listen");
+	map[60] = N;
+	memcpy(before, map, sizeof(map));
+	unreadable = 60;
+	assert_int_equal(ports_edit(3, &list, ports_added, NULL), -ENOMEM);
+	assert_memory_equal(before, map, sizeof(map));
+	fault_forget();
 }
 
 int main(void)

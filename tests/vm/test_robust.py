@@ -155,13 +155,14 @@ def one_line(done):
 def test_each_bpf_call_failing_at_the_first_attach(cgroup):
     """Done all the same, or failed with one line and everything taken back."""
     before = objects()
-    failed = 0
+    failed, told = 0, ""
     for k, done in failing_calls(errno.EPERM, "--cgroup", cgroup):
         if done.rc == 0:
             assert protocol(cgroup=cgroup) == MPTCP, f"call {k}"
             mma("--detach", check=True)
         else:
             failed += 1
+            told += done.err
             assert done.rc in (1, 3), f"call {k}: {done}"
             assert one_line(done), f"call {k}: {done}"
             assert protocol(cgroup=cgroup) == TCP, f"call {k}"
@@ -169,6 +170,7 @@ def test_each_bpf_call_failing_at_the_first_attach(cgroup):
     mma("--detach", check=True)
     wait_until(lambda: nothing_left(before), "all gone")
     assert failed > 20
+    assert "update_socket_protocol: this kernel refuses" in told and "(attach: Operation not permitted)" in told
 
 
 def test_each_bpf_call_failing_at_a_second_attach(cgroup):
@@ -192,17 +194,30 @@ def test_each_bpf_call_failing_at_a_second_attach(cgroup):
     assert failed > 10
 
 
-def test_trampolines_refused(cgroup):
-    """EPERM for the programs alone, as some kernels have it: exit 3, and what was
-    refused is named."""
-    refused = []
-    for _, done in failing_calls(errno.EPERM, "--cgroup", cgroup):
-        if done.rc == 0:
-            mma("--detach", check=True)
-        elif done.rc == 3:
-            refused.append(done)
-    assert refused
-    for done in refused:
-        assert "update_socket_protocol" in done.err or "MPTCP's state" in done.err, done
-        assert "Operation not permitted" in done.err, done
-    assert any("load:" in done.err for done in refused) and any("attach:" in done.err for done in refused)
+@pytest.mark.parametrize("program", ["upgrade", "follow_mkdir", "strip"])
+def test_a_program_refused(cgroup, program):
+    """EPERM for one program alone, as some kernels have it for trampolines: exit
+    3, and what was refused is named."""
+    done = run([f"{HERE}/failat", str(errno.EPERM), program, _tool(), "--cgroup", str(cgroup)], check=False)
+    assert done.rc == 3 and one_line(done), done
+    assert "update_socket_protocol" in done.err and "(load: Operation not permitted)" in done.err, done
+    assert not os.path.exists(PINS)
+
+
+def test_each_bpf_call_failing_at_a_detach(cgroup):
+    """Of one path of two: the other stays what it was."""
+    other = cgroup.child("other")
+    attach(cgroup, "--port", "7100")
+    state = map_dict("cgroups"), map_dict("ports")
+    failed = 0
+    for k, done in failing_calls(errno.ENOMEM, "-q", "--detach", "--cgroup", other):
+        assert status()["armed"], f"call {k}: {done}"
+        assert protocol(cgroup=cgroup) == MPTCP, f"call {k}: {done}"
+        if done.rc:
+            failed += 1
+            assert one_line(done), f"call {k}: {done}"
+        mma("--detach", "--cgroup", other, check=True)
+        assert (map_dict("cgroups"), map_dict("ports")) == state, f"call {k}: {done}"
+        mma("--cgroup", other, "--port", "7100", check=True)
+    mma("--detach", "--cgroup", other, check=True)
+    assert failed > 5

@@ -7,6 +7,8 @@
  * the command.
  * failat ERRNO N COMMAND...: (the same program, by its name) lets its Nth bpf(2)
  * fail. Exit: the command's, or 99 where it made fewer.
+ * failat ERRNO PROGRAM COMMAND...: lets every load of the BPF program of this
+ * name fail.
  *
  * What strace --inject does, that is, without its cost: under emulation every
  * stop of the traced process takes a millisecond. So read(2) and pread64(2) are
@@ -16,6 +18,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -28,6 +31,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,12 +93,33 @@ static void stay_on_one_cpu(void)
 	sched_setaffinity(0, sizeof(cpu), &cpu);
 }
 
-static void print_call(pid_t pid)
+static struct __ptrace_syscall_info call_of(pid_t pid)
 {
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) < 0)
 		die("PTRACE_GET_SYSCALL_INFO");
+	return info;
+}
+
+static int is_load_of(pid_t pid, const char *program)
+{
+	struct __ptrace_syscall_info info = call_of(pid);
+	char name[BPF_OBJ_NAME_LEN] = "";
+	struct iovec here = { name, sizeof(name) };
+	struct iovec there = { (char *)(uintptr_t)info.seccomp.args[1] +
+				       offsetof(union bpf_attr, prog_name),
+			       sizeof(name) };
+
+	return info.seccomp.args[0] == BPF_PROG_LOAD &&
+	       process_vm_readv(pid, &here, 1, &there, 1, 0) == sizeof(name) &&
+	       !strncmp(name, program, sizeof(name) - 1);
+}
+
+static void print_call(pid_t pid)
+{
+	struct __ptrace_syscall_info info = call_of(pid);
+
 	printf("%ju %ju %ju %ju\n", (uintmax_t)info.seccomp.nr, (uintmax_t)info.seccomp.args[0],
 	       (uintmax_t)info.seccomp.args[1], (uintmax_t)info.seccomp.args[2]);
 }
@@ -116,7 +141,8 @@ int main(int argc, char **argv)
 {
 	unsigned long n = 0, at;
 	int status, signal = 0;
-	char *name;
+	const char *program;
+	char *name, *end;
 	pid_t pid;
 
 	name = strrchr(argv[0], '/');
@@ -127,7 +153,8 @@ int main(int argc, char **argv)
 	}
 	if (argc < 3)
 		return 2;
-	at = strtoul(argv[1], NULL, 10);
+	at = strtoul(argv[1], &end, 10);
+	program = *end ? argv[1] : NULL;
 	stay_on_one_cpu();
 	pid = start(argv + 2, !at);
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
@@ -150,9 +177,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		n++;
-		if (!at)
+		if (!at && !program)
 			print_call(pid);
-		if (n != at)
+		if (program ? !is_load_of(pid, program) : n != at)
 			continue;
 		if (failing) {
 			fail_call(pid);
