@@ -13,7 +13,7 @@ import pytest
 
 import mma
 from audit_cases import net, service  # noqa: F401 (fixtures)
-from mma import MPTCP, check, inside, objects, resident, run, unshare
+from mma import MPTCP, check, objects, resident, run, unshare
 
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 NAMES = ["root", "btf", "hook", "mptcp", "mptcp_ipv6", "upgrade", "follow", "tcx", "mptcp_state", "bpffs", "cgroup2",
@@ -190,20 +190,13 @@ def test_mptcp_off(service, net):
     assert check(netns=net)[1]["mptcp_enabled"][0] == "ok"
 
 
-def cookie(netns):
-    def ask():
-        with socket.socket() as s:
-            return int.from_bytes(s.getsockopt(socket.SOL_SOCKET, 71, 8), "little")
-    return inside(ask, netns=netns)
-
-
 def test_mptcp_off_where_a_service_is(service, net):
     """Not here, and only in one of two namespaces."""
     sysctl("net.mptcp.enabled", 0, net)
     with resident(cgroup=service), resident(cgroup=service, netns=net):
         rc, lines = check("--cgroup", service)
     assert rc == 3 and lines["mptcp_enabled"][0] == "fail"
-    assert f"network namespace {cookie(net)}: MPTCP is switched off" in lines["mptcp_enabled"][1]
+    assert f"network namespace {mma.netns_cookie(net)}: MPTCP is switched off" in lines["mptcp_enabled"][1]
 
 
 def test_paths(net):

@@ -28,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup"
 TCP, MPTCP = socket.IPPROTO_TCP, 262
 SOL_MPTCP, MPTCP_INFO = 284, 1
-SO_PROTOCOL = 38
+SO_PROTOCOL, SO_NETNS_COOKIE = 38, 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count(1)
@@ -202,6 +202,20 @@ def check(*args, **kwargs):
     lines = {c["name"]: (c["result"], c["text"], c["remedy"]) for c in found["checks"]}
     assert done.rc == (3 if any(r == "fail" for r, _, _ in lines.values()) else 0), done
     return done.rc, lines
+
+
+def netns_cookie(netns=None):
+    """The initial namespace has one, too, and it need not be 1 (7.3)."""
+    def read():
+        with socket.socket(socket.AF_UNIX) as s:
+            return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
+    return inside(read, netns=netns) if netns else read()
+
+
+def netns_status(netns=None):
+    """The part of --status --json on this namespace."""
+    cookie = netns_cookie(netns)
+    return next(n for n in status()["netns"] if n["cookie"] == cookie)
 
 
 def service(cgroup):

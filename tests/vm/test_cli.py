@@ -10,8 +10,8 @@ import pytest
 
 import bpfsys
 from conftest import nothing_left
-from mma import (MPTCP, PINS, TCP, Map, attach, make_socket, map_dict, mma, objects, run, so_protocol, status,
-                 unshare, wait_until)
+from mma import (MPTCP, PINS, TCP, Map, attach, make_socket, map_dict, mma, netns_cookie, objects, run, so_protocol,
+                 status, unshare, wait_until)
 
 CLONE_NEWNS = 0x20000
 
@@ -262,11 +262,11 @@ def remove_foreign(path):
 @pytest.mark.parametrize("name, kind", [
     *((m, "map") for m in MAPS), ("stats", "twin"), ("departed", "twin"), ("ports", "directory"), ("paths", "directory"), ("meta", "program"),
     ("ports", "program"), ("", "map"), ("", "symlink"), ("", "open directory"), ("links", "map"),
-    ("progs", "program"), ("links", "symlink"), ("links/upgrade", "directory"), ("links/strip-1-1", "directory"),
+    ("progs", "program"), ("links", "symlink"), ("links/upgrade", "directory"), ("links/strip-LO", "directory"),
     ("progs/strip", "directory"), ("links/follow_mkdir", "directory"),
 ])
 def test_foreign_object(cgroup, tmp_path, name, kind):
-    path = f"{PINS}/{name}".rstrip("/")
+    path = f"{PINS}/{name}".rstrip("/").replace("LO", f"{netns_cookie()}-1")
     before = objects()
     make_foreign(path, kind, tmp_path)
     with_it = objects()

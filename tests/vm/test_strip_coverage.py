@@ -18,16 +18,8 @@ import links
 import mma
 from mma import MPTCP, TCP
 
-SO_NETNS_COOKIE = 71
 TCX_NEXT, TCX_PASS, TCX_EGRESS = -1, 0, 47
 PORT = 7443
-
-
-def cookie(netns=None):
-    def read():
-        with socket.socket(socket.AF_UNIX) as s:
-            return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
-    return mma.inside(read, netns=netns)
 
 
 def interfaces(netns=None):
@@ -58,13 +50,8 @@ def uncovered(*namespaces):
 def assert_covered(*namespaces):
     """Each interface carries strip, has its pin, and there is no other pin."""
     assert not uncovered(*namespaces)
-    assert pins() == {f"strip-{cookie(n)}-{index}" for n in namespaces for index in interfaces(n).values()}
-    assert set(mma.map_dict("netns")) == {cookie(n) for n in namespaces}
-
-
-def told(netns):
-    """What --status --json says about it."""
-    return next(n for n in mma.status()["netns"] if n["cookie"] == cookie(netns))
+    assert pins() == {f"strip-{mma.netns_cookie(n)}-{index}" for n in namespaces for index in interfaces(n).values()}
+    assert set(mma.map_dict("netns")) == {mma.netns_cookie(n) for n in namespaces}
 
 
 @pytest.fixture
@@ -104,9 +91,9 @@ def test_interface_that_comes_and_goes(run, cgroup, net):
         links.batch(net.server, f"link add s1 type veth peer name c1 netns {net.client}",
                     "addr add 198.51.100.1/24 dev s1", "link set s1 up", "link add s2 type dummy")
         links.batch(net.client, "addr add 198.51.100.2/24 dev c1", "link set c1 up")
-        assert told(net.server)["uncovered"] == 2
+        assert mma.netns_status(net.server)["uncovered"] == 2
         mma.mma(*args, check=True)
-        assert told(net.server)["uncovered"] == 0
+        assert mma.netns_status(net.server)["uncovered"] == 0
         assert_covered(None, net.server)
         with mma.listen(PORT, cgroup=cgroup, netns=net.server) as listener, \
                 mma.connect("198.51.100.1", PORT, netns=net.client) as client, listener.accept()[0] as conn:
@@ -122,7 +109,7 @@ def test_namespace_that_goes(cgroup, namespaces):
     links.batch(first, "link add d0 type dummy")
     mma.attach(cgroup, "--netns", f"/run/netns/{first}", "--netns", f"/run/netns/{second}")
     assert_covered(None, first, second)
-    gone = cookie(first)
+    gone = mma.netns_cookie(first)
     mma.run(["ip", "netns", "del", first])
 
     def swept():
@@ -140,12 +127,12 @@ def test_device_that_moves(cgroup, namespaces):
         mma.attach(cgroup)
         assert_covered(None, here, there)
         links.batch(here, f"link set d0 netns {there}")
-        assert told(there)["uncovered"] == 1, "whether that link is ours to keep, is not known"
+        assert mma.netns_status(there)["uncovered"] == 1, "whether that link is ours to keep, is not known"
         mma.mma("--refresh", check=True)
-        assert told(there)["uncovered"] == 0
+        assert mma.netns_status(there)["uncovered"] == 0
         assert_covered(None, here, there)
         links.batch(here, "link add d1 index 70 type dummy")
-        assert (told(here)["uncovered"], told(there)["uncovered"]) == (1, 0)
+        assert (mma.netns_status(here)["uncovered"], mma.netns_status(there)["uncovered"]) == (1, 0)
         assert uncovered(here, there) == [(here, "d1")]
         mma.mma("--refresh", check=True)
         assert_covered(None, here, there)
@@ -157,7 +144,7 @@ def test_device_that_moves(cgroup, namespaces):
         mma.mma("--refresh", check=True)
         assert interfaces(here)["d0"] == 70 and interfaces(there)["d1"] == index
         assert_covered(None, here, there)
-        assert (told(here)["uncovered"], told(there)["uncovered"]) == (0, 0)
+        assert (mma.netns_status(here)["uncovered"], mma.netns_status(there)["uncovered"]) == (0, 0)
 
 
 def test_device_that_moves_to_where_nothing_is_covered_and_back(cgroup, namespaces):
@@ -167,7 +154,7 @@ def test_device_that_moves_to_where_nothing_is_covered_and_back(cgroup, namespac
         mma.attach(cgroup)
         links.batch(here, f"link set d0 netns {there}")
         mma.mma("--refresh", check=True)
-        assert set(mma.map_dict("netns")) == {cookie(), cookie(here)}
+        assert set(mma.map_dict("netns")) == {mma.netns_cookie(), mma.netns_cookie(here)}
         links.batch(there, f"link set d0 netns {here}")
         mma.mma("--refresh", check=True)
         assert_covered(None, here)
@@ -202,7 +189,7 @@ def test_beside_another_program(cgroup):
         assert egress()["lo"] == ["foreign", "strip", "foreign"]
         with mma.listen(PORT, cgroup=cgroup) as listener:
             assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (False, False)
-        assert told(None)["uncovered"] == 0
+        assert mma.netns_status(None)["uncovered"] == 0
         mma.mma("--refresh", check=True)
         mma.mma("--detach", check=True)
         assert egress()["lo"] == ["foreign", "foreign"]
@@ -234,7 +221,7 @@ def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
     name, = namespaces("n1")
     links.batch(name, *(f"link add d{i} type dummy" for i in range(30)))
     attach = ["--cgroup", cgroup, "--netns", f"/run/netns/{name}"]
-    own = cookie(name)
+    own = mma.netns_cookie(name)
     start = time.monotonic()
     mma.mma(*attach, check=True)
     whole = time.monotonic() - start

@@ -217,15 +217,6 @@ def mib(name, netns):
     return int(mma.run(["nstat", "-asz", name], netns=netns).out.split(name)[1].split()[0])
 
 
-def told(netns):
-    """What --status --json says about a namespace, by the number of its interfaces."""
-    def read():
-        with socket.socket(socket.AF_UNIX) as s:
-            return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, 71, 8))[0]
-    cookie = mma.inside(read, netns=netns)
-    return next(n for n in mma.status()["netns"] if n["cookie"] == cookie)
-
-
 def test_blackhole(rig):
     """A stripped SYN and two retransmits are lost, the next is answered: the
     kernel takes that for a path that eats MPTCP, and stops to ask for it."""
@@ -237,7 +228,7 @@ def test_blackhole(rig):
             return Exchange(rig, rig.socket("client", governed, socket.AF_INET), [listener], rig.address("v4"),
                             Ports(port, port))
     assert not faults(connection(PORT + 1, True), True, True)
-    assert told(client)["blackhole"] == {"detected": 0, "timeout": 3600}
+    assert mma.netns_status(client)["blackhole"] == {"detected": 0, "timeout": 3600}
     with rig.nft("server", f"""chain in {{ type filter hook prerouting priority -500;
             tcp dport {PORT} tcp flags & (syn | ack) == syn numgen inc mod 1000 < 3 drop
             }}"""):
@@ -246,7 +237,7 @@ def test_blackhole(rig):
     assert mib("MPTcpExtBlackhole", client) == 1
     for port, governed in ((PORT + 1, True), (PORT + 2, False)):  # the bystander, too
         assert not faults(connection(port, governed), False, False)
-    assert told(client)["blackhole"] == {"detected": 1, "timeout": 3600}
+    assert mma.netns_status(client)["blackhole"] == {"detected": 1, "timeout": 3600}
     assert "net.mptcp.blackhole_timeout=0" in mma.mma("--status", check=True).out
     mma.sysctl("net.mptcp.blackhole_timeout", 0, netns=client)
     for port, governed in ((PORT + 1, True), (PORT + 2, False)):
