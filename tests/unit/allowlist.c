@@ -286,5 +286,7 @@ int main(void)
 	add_test(&suite, "undo puts every entry back", undo_puts_back, NULL);
 	add_test(&suite, "an edit that fails half-way changes nothing",
 		 a_failed_edit_changes_nothing, NULL);
+	add_test(&suite, "an entry that cannot be read is not one that is missing",
+		 an_unreadable_entry_changes_nothing, NULL);
 	return run_suite("allowlist", &suite);
 }
