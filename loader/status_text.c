@@ -120,7 +120,7 @@ static void print_netns(const struct status_netns *netns)
 		       netns->strip.uncovered, netns->strip.interfaces,
 		       netns->strip.first_uncovered);
 	else
-		printf("  covered: strip is on all %zu interfaces\n", netns->strip.interfaces);
+		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
 	printf("  MPTCP is %s (net.mptcp.enabled)\n",
 	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
 	if (netns->blackholes > 0)

@@ -74,7 +74,7 @@ def test_link_unpinned(attached, link, reason):
 def test_strip_link_unpinned(attached):
     total = netns_status()["interfaces"]
     assert netns_status()["uncovered"] == 0
-    assert line("strip is on") == f"  covered: strip is on all {total} interfaces"
+    assert line("strip is on") == f"  covered: strip is on all its interfaces, {total}"
     link, = (l for l in os.listdir(f"{PINS}/links") if l.endswith("-1"))
     os.unlink(f"{PINS}/links/{link}")
     assert netns_status()["uncovered"] == 1
