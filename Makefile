@@ -152,6 +152,10 @@ check:
 demo:
 	@BREAK='$(BREAK)' demo/run
 
+.PHONY: figures
+figures:
+	@figures/run
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)

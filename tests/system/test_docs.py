@@ -3,8 +3,10 @@
 page, the completion, the installed files, the versions. Needs no kernel of ours."""
 
 import itertools
+import json
 import os
 import re
+import statistics
 import subprocess
 
 import pytest
@@ -221,3 +223,14 @@ def test_one_version():
     assert tool("--version").stdout == f"mptcp-mail-attach {version}\n"
     assert re.search(r"^## (\S+)", text("CHANGELOG.md"), re.M).group(1) == version
     assert re.match(rf"mptcp-mail-attach \({re.escape(version)}([+~-]\S*)?\) ", text("debian/changelog"))
+
+
+def test_readme_has_the_measured_figures():
+    """Of more than one path, as make figures left them."""
+    with open(f"{REPO}/docs/figures/paths.json") as f:
+        figures = json.load(f)
+    told = re.search(r"The longest stall was ([\d.]+) s where .* and ([\d.]+) s where .* Two paths carried\s"
+                     r"([\d.]+) times", text("README.md"), re.S)
+    measured = (statistics.median(figures["stalls_cut_silently"]), statistics.median(figures["stalls_cut_by_link_down"]),
+                figures["two_to_one"])
+    assert [float(n) for n in told.groups()] == [round(n, 1) for n in measured]
