@@ -32,6 +32,10 @@ static bool is_hosts_instance(void)
 
 int bpffs_look(void)
 {
+	if (!mounts_of_host_are_known())
+		return fault(
+			EACCES, MMA_BPFFS
+			": whether it is the host's cannot be told; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
 	if (!is_bpffs(MMA_BPFFS)) {
 		if (!mounts_are_hosts())
 			return fault(ENOENT, MMA_BPFFS

@@ -3,6 +3,7 @@
 #include "bpffs.h"
 #include "check.h"
 #include "kernel.h"
+#include "mounts.h"
 #include "pin_names.h"
 #include "report.h"
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_NAMES 256
@@ -149,19 +149,11 @@ void check_kernel(struct checks *checks, const struct check_subject *subject)
 	check_mptcp(checks, subject);
 }
 
-/* Whether this may be the host's mount namespace cannot always be asked. */
-static bool host_mounts_known(void)
-{
-	struct stat st;
-
-	return !stat("/proc/1/ns/mnt", &st);
-}
-
 void check_bpffs(struct checks *checks, const struct check_subject *subject)
 {
 	int err;
 
-	if (!subject->root || !host_mounts_known()) {
+	if (!subject->root || !mounts_of_host_are_known()) {
 		check_warn(checks, "bpffs",
 			   subject->root ? "run where /proc/1/ns/mnt can be read" : "run as root",
 			   "whether " MMA_BPFFS " is the host's cannot be told");

@@ -2,6 +2,7 @@
 /* Chooses the mode and reports. */
 #include "cli.h"
 #include "modes.h"
+#include "privileges.h"
 #include "report.h"
 #include "version.h"
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
 	open_standard_fds();
 	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
 	umask(077); /* pins and lock are root's */
+	privileges_drop();
 	err = cli_parse(argc, argv, &request);
 	report_set_verbosity(request.verbosity);
 	if (!err)

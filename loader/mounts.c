@@ -110,10 +110,19 @@ int mount_of_type(const char *type, struct mount *ret)
 	return find(has_type, type, true, ret);
 }
 
+#define HOSTS_NAMESPACE "/proc/1/ns/mnt"
+
+bool mounts_of_host_are_known(void)
+{
+	struct stat host;
+
+	return !stat(HOSTS_NAMESPACE, &host);
+}
+
 bool mounts_are_hosts(void)
 {
 	struct stat own, host;
 
-	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &host) &&
+	return !stat("/proc/self/ns/mnt", &own) && !stat(HOSTS_NAMESPACE, &host) &&
 	       own.st_ino == host.st_ino;
 }

@@ -25,6 +25,9 @@ int mount_of_type(const char *type, struct mount *ret);
  * sandbox) what is missing may well be there, and is not to be mounted. */
 bool mounts_are_hosts(void);
 
+/* Without CAP_SYS_PTRACE, and in some containers, that cannot be asked. */
+bool mounts_of_host_are_known(void);
+
 #define HOST_REMEDY \
 	"run in the host's mount namespace: nsenter -t 1 -m, nsenter --net=… instead of ip netns exec, or the prefix + in ExecStartPre="
 
