@@ -37,6 +37,7 @@ struct sock {
 
 struct inet_sock {
 	struct sock sk;
+	void *inet_opt; /* struct ip_options_rcu * */
 } __core;
 
 struct inet_connection_sock {
@@ -45,6 +46,13 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	__u32 mss_cache;
+} __core;
+
+struct mptcp_sock {
+	unsigned long flags;
+	bool can_ack; /* the peer's key is known */
+	struct sock *first; /* subflow; NULL: none yet */
 } __core;
 
 struct net_generic {

@@ -10,13 +10,13 @@ _mptcp_mail_attach_options() {
 	case " $* " in
 	*" --help "*|*" -h "*|*" --version "*|*" -V "*) echo "$common" ;;
 	*" --detach "*) echo "--cgroup $common" ;;
-	*" --enable "*) echo "--port --now $common" ;;
+	*" --enable "*) echo "--port --no-repair --now $common" ;;
 	*" --disable "*) echo "--now $common" ;;
 	*" --allow "*|*" --deny "*|*" --refresh "*) echo "$common" ;;
 	*" --status "*) echo "--json $common" ;;
 	*" --check "*) echo "--cgroup --json $common" ;;
 	*" --audit "*) echo "--cgroup --duration --json $common" ;;
-	*" --cgroup "*) echo "--cgroup --port --netns --detach --check --audit $common" ;;
+	*" --cgroup "*) echo "--cgroup --port --netns --no-repair --detach --check --audit $common" ;;
 	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --check --audit --help --version -h -V $common" ;;
 	esac
 }

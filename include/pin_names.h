@@ -24,6 +24,8 @@
 #define MMA_PIN_MKDIR "follow_mkdir"
 #define MMA_PIN_RMDIR "follow_rmdir"
 #define MMA_PIN_STRIP "strip"
+#define MMA_PIN_REPAIR_GET "repair-get"
+#define MMA_PIN_REPAIR_SET "repair-set"
 
 /* A pin that replaces another is made under its name plus this, then renamed. */
 #define MMA_PIN_NEW "-new"

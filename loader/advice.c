@@ -14,17 +14,27 @@
 
 #define MAX_NAMED 1024
 
-/* "systemctl restart postfix.service" for a unit's cgroup. */
-static const char *restart_of(const struct cgroup *cgroup)
+/* The unit of a cgroup; NULL where it is none. */
+static const char *unit_of(const struct cgroup *cgroup)
 {
-	static char text[MMA_PATH_SIZE + 32];
 	const char *name = strrchr(cgroup->key.path, '/');
 	const char *suffix = strrchr(cgroup->key.path, '.');
 
 	if (!name || !suffix || suffix < name ||
 	    (strcmp(suffix, ".service") && strcmp(suffix, ".socket")))
+		return NULL;
+	return name + 1;
+}
+
+/* "systemctl restart postfix.service" for a unit's cgroup. */
+static const char *restart_of(const struct cgroup *cgroup)
+{
+	static char text[MMA_PATH_SIZE + 32];
+	const char *unit = unit_of(cgroup);
+
+	if (!unit)
 		return "restart what listens there";
-	snprintf(text, sizeof(text), "systemctl restart %s", name + 1);
+	snprintf(text, sizeof(text), "systemctl restart %s", unit);
 	return text;
 }
 
@@ -81,6 +91,19 @@ void advise_attached(const struct cgroup *cgroup)
 		     cgroup->key.path);
 	else
 		name_listeners(cgroup, false, "stays TCP");
+}
+
+void advise_repair(const struct cgroup *cgroup)
+{
+	const char *unit = unit_of(cgroup);
+	uint64_t id;
+
+	if (cgroup->by_id)
+		return;
+	note("%s: repair of socket options %s; run --refresh then%s%s", cgroup->key.path,
+	     cgroup_id(cgroup->dir, &id) ? "has to wait until it is there"
+					 : "goes with its cgroup at a restart",
+	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
 }
 
 void advise_detached(const struct cgroup *cgroup)

@@ -9,6 +9,9 @@
 /* Not there yet; by id; listeners that stay TCP until a restart. */
 void advise_attached(const struct cgroup *cgroup);
 
+/* Repair is not there after a restart. */
+void advise_repair(const struct cgroup *cgroup);
+
 /* Listeners that stay MPTCP until a restart, on every port. */
 void advise_detached(const struct cgroup *cgroup);
 

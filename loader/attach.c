@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes.h"
 #include "programs.h"
+#include "repair.h"
 #include "report.h"
 #include "services.h"
 #include "session.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* One run, and what it has to take back if it fails. */
 struct run {
@@ -73,10 +75,19 @@ static int attach_all(struct run *run)
 	if (!err && run->programs)
 		err = programs_commit(run->programs, &run->maps);
 	if (!err)
-		err = strip_sweep(&run->maps);
+		err = session_sweep(&run->maps);
 	if (!err && run->programs)
 		err = services_sweep(&run->maps);
 	return err;
+}
+
+/* After all that could fail: it keeps no attach from being done. */
+static void repair(const struct run *run)
+{
+	for (size_t i = 0; i < run->request->cgroups.n; i++) {
+		repair_choose(&run->maps, &run->cgroups[i].key, !run->request->no_repair);
+		repair_apply(&run->maps, &run->cgroups[i]);
+	}
 }
 
 static void take_back(struct run *run)
@@ -102,6 +113,8 @@ static void tell(const struct run *run)
 		printf("%s %s\n", run->is_new[i] ? "attached" : "already attached",
 		       visible(cgroup->key.path, name, sizeof(name)));
 		advise_attached(cgroup);
+		if (!run->request->no_repair && strcmp(run->request->cgroups.list[i], "self"))
+			advise_repair(cgroup);
 	}
 	for (size_t i = 0; i < run->namespaces.n; i++)
 		advise_namespace(&run->namespaces.list[i]);
@@ -123,10 +136,12 @@ int attach_run(const struct request *request)
 	err = run.is_new ? open_or_load(&run) : fault(ENOMEM, "cgroups: out of memory");
 	if (!err) {
 		err = attach_all(&run);
-		if (err)
+		if (err) {
 			take_back(&run);
-		else
+		} else {
+			repair(&run);
 			tell(&run);
+		}
 	} else if (run.fresh) {
 		teardown(&run.maps);
 	}

@@ -250,6 +250,27 @@ static void check_strip(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
+/* On no cgroup: there is none that nobody is in, and none is made for this. */
+static int load_only(struct bpf_program *program)
+{
+	(void)program;
+	return 0;
+}
+
+static void check_repair(struct checks *checks)
+{
+	static const struct trial trial = { { "repair_get", "repair_set" }, load_only };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "repair", "the programs for socket options load");
+	else
+		check_warn(checks, "repair", SEE_LOG,
+			   "some socket options fail on MPTCP, and stay so: %s failed (%s); %s",
+			   operation, strerror(-err), complaint);
+}
+
 static void check_locate(struct checks *checks)
 {
 	static const struct trial trial = { { "locate" }, run_locate };
@@ -282,6 +303,7 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	check_upgrade(checks);
 	check_follow(checks);
 	check_strip(checks);
+	check_repair(checks);
 	check_locate(checks);
 	programs_free(whole);
 	libbpf_set_print(report_print);

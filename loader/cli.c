@@ -41,6 +41,8 @@ static const struct option_row {
 	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "add to the allowlist; default: mail ports" },
 	{ "netns", 0, "PATH", TAKES_WORD, AT(netns), MODE_NONE, BIT(MODE_ATTACH),
 	  "cover this network namespace, too" },
+	{ "no-repair", 0, NULL, TAKES_FLAG, AT(no_repair), MODE_NONE,
+	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "leave socket options as MPTCP has them" },
 	{ "detach", 0, NULL, TAKES_NOTHING, 0, MODE_DETACH, BIT(MODE_DETACH),
 	  "undo: everything, or each --cgroup" },
 	{ "allow", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_ALLOW, BIT(MODE_ALLOW),

@@ -4,7 +4,6 @@
 #include "report.h"
 #include "services.h"
 #include "session.h"
-#include "strip_links.h"
 #include "teardown.h"
 
 #include <errno.h>
@@ -86,7 +85,7 @@ static int detach_named(const struct request *request, const struct maps *maps)
 		for (size_t i = 0; !err && i < request->cgroups.n; i++)
 			advise_detached(&cgroups[i]);
 	} else if (!err) {
-		err = strip_sweep(maps);
+		err = session_sweep(maps);
 	}
 	free(cgroups);
 	return err;

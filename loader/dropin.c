@@ -20,7 +20,7 @@
  */
 static const char format[] = "# Written by mptcp-mail-attach --enable, removed by --disable.\n"
 			     "[%s]\n"
-			     "ExecStartPre=-+/usr/bin/timeout -v -k %s %s --cgroup self%s%s\n";
+			     "ExecStartPre=-+/usr/bin/timeout -v -k %s %s --cgroup self%s%s%s\n";
 
 /* Twelve seconds in all, or where systemd gives up on the start before that,
  * well within its time. */
@@ -90,7 +90,7 @@ static int write_text(const struct names *names, const char *text)
 	return fault(err, "%s: cannot be written (%s)", names->file, strerror(err));
 }
 
-int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed)
+int dropin_write(const struct unit *unit, const char *ports, bool no_repair, bool *ret_changed)
 {
 	char self[PATH_MAX], bound[32], *text;
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -108,7 +108,8 @@ int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed)
 			self);
 	name_files(unit, &names);
 	if (asprintf(&text, format, unit->is_socket ? "Socket" : "Service", bound_of(unit, bound),
-		     self, ports ? " --port " : "", ports ? ports : "") < 0)
+		     self, ports ? " --port " : "", ports ? ports : "",
+		     no_repair ? " --no-repair" : "") < 0)
 		return fault(ENOMEM, "drop-in: out of memory");
 	*ret_changed = !has_text(names.file, text);
 	if (*ret_changed)

@@ -8,11 +8,11 @@
 
 /*
  * Writes the drop-in that attaches the unit's own cgroup before it starts, with
- * `ports` (LIST as given; NULL: the default list). It fails open: whatever
- * becomes of the command, the server starts. ret_changed: whether it was not
- * so already.
+ * `ports` (LIST as given; NULL: the default list) and without repair, if so. It
+ * fails open: whatever becomes of the command, the server starts. ret_changed:
+ * whether it was not so already.
  */
-int dropin_write(const struct unit *unit, const char *ports, bool *ret_changed);
+int dropin_write(const struct unit *unit, const char *ports, bool no_repair, bool *ret_changed);
 
 bool dropin_exists(const struct unit *unit);
 

@@ -2,7 +2,6 @@
 #include "modes.h"
 #include "report.h"
 #include "session.h"
-#include "strip_links.h"
 
 #include <errno.h>
 
@@ -20,7 +19,7 @@ int edit_run(const struct request *request)
 	err = ports_edit(maps.ports, &request->ports,
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
 	if (!err)
-		err = strip_sweep(&maps);
+		err = session_sweep(&maps);
 	maps_close(&maps);
 	return err;
 }

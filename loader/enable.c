@@ -66,7 +66,7 @@ int enable_run(const struct request *request)
 		err = check(&units.list[i]);
 	ports = join_ports(&request->port_texts);
 	for (size_t i = 0; !err && i < units.n; i++) {
-		err = dropin_write(&units.list[i], ports, &changed);
+		err = dropin_write(&units.list[i], ports, request->no_repair, &changed);
 		if (!err)
 			printf("%s %s\n", changed ? "enabled" : "already enabled",
 			       units.list[i].name);

@@ -3,6 +3,7 @@
 #include "build_id.h"
 #include "kernel.h"
 #include "mma.skel.h"
+#include "repair.h"
 #include "report.h"
 #include "strip_links.h"
 
@@ -80,6 +81,8 @@ static const struct {
 	{ MMA_PIN_MKDIR, offsetof(struct mma, progs.follow_mkdir) },
 	{ MMA_PIN_RMDIR, offsetof(struct mma, progs.follow_rmdir) },
 	{ MMA_PIN_STRIP, offsetof(struct mma, progs.strip) },
+	{ MMA_PIN_REPAIR_GET, offsetof(struct mma, progs.repair_get) },
+	{ MMA_PIN_REPAIR_SET, offsetof(struct mma, progs.repair_set) },
 };
 
 static int pin_programs(struct mma *programs)
@@ -90,6 +93,8 @@ static int pin_programs(struct mma *programs)
 		struct bpf_program **program =
 			(void *)((char *)programs + programs_pinned[i].offset);
 
+		if (!bpf_program__autoload(*program))
+			continue;
 		err = pin_replace(bpf_program__fd(*program), MMA_PIN_PROGS, programs_pinned[i].pin);
 	}
 	return err;
@@ -159,7 +164,7 @@ struct mma *programs_open(struct bpf_object **ret_object)
 	return programs;
 }
 
-int programs_load(struct mma **ret, struct maps *ret_maps)
+static int open_and_load(bool with_repair, struct mma **ret)
 {
 	struct mma *programs = programs_open(NULL);
 	int err;
@@ -168,13 +173,29 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return fault_code(errno);
 	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
 	       sizeof(programs->rodata->own_build));
+	bpf_program__set_autoload(programs->progs.repair_get, with_repair);
+	bpf_program__set_autoload(programs->progs.repair_set, with_repair);
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);
-	if (err) {
-		err = kernel_explain(-err, "load");
-		goto fail;
-	}
+	if (err)
+		mma__destroy(programs);
+	else
+		*ret = programs;
+	return err;
+}
+
+int programs_load(struct mma **ret, struct maps *ret_maps)
+{
+	struct mma *programs = NULL;
+	int err = open_and_load(true, &programs);
+
+	/* Repair is no reason to fail: repair_apply() tells of it. What is not
+	 * allowed, or has no memory, is so for the others as well. */
+	if (err && err != -EPERM && err != -ENOMEM)
+		err = open_and_load(false, &programs);
+	if (err)
+		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps);
 	if (!err)
 		err = write_meta(programs, ret_maps);
@@ -182,15 +203,14 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		err = pin_programs(programs);
 	if (!err)
 		err = strip_update_all();
-	if (err)
-		goto fail_maps;
+	if (err) {
+		maps_close(ret_maps);
+		mma__destroy(programs);
+		return err;
+	}
+	repair_update_all();
 	*ret = programs;
 	return 0;
-fail_maps:
-	maps_close(ret_maps);
-fail:
-	mma__destroy(programs);
-	return err;
 }
 
 static int attach(struct bpf_program *program, const char *pin)

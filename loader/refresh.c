@@ -2,6 +2,7 @@
 #include "modes.h"
 #include "netns_find.h"
 #include "programs.h"
+#include "repair.h"
 #include "report.h"
 #include "services.h"
 #include "session.h"
@@ -30,7 +31,11 @@ static int add_service(const struct mma_path_key *key, const struct mma_path *pa
 		return 0;
 	}
 	err = session_add_namespaces(&cgroup, &refresh->namespaces);
-	return err ? err : service_attach(refresh->maps, &cgroup, &is_new);
+	if (!err)
+		err = service_attach(refresh->maps, &cgroup, &is_new);
+	if (!err)
+		repair_apply(refresh->maps, &cgroup);
+	return err;
 }
 
 static int refresh_all(struct maps *maps)
@@ -58,7 +63,7 @@ static int refresh_all(struct maps *maps)
 	if (!err && programs)
 		err = programs_commit(programs, maps);
 	if (!err)
-		err = strip_sweep(maps);
+		err = session_sweep(maps);
 	if (!err)
 		err = services_sweep(maps);
 	netns_free(&refresh.namespaces);

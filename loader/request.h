@@ -37,6 +37,7 @@ struct request {
 	struct port_list ports; /* of --port, --allow or --deny */
 	bool json;
 	bool now; /* --now */
+	bool no_repair; /* --no-repair */
 	unsigned int duration; /* --duration, seconds; 0: until a signal */
 	int verbosity; /* -1: -q, 1: -v, 2: -vv */
 };

@@ -2,7 +2,9 @@
 #include "session.h"
 #include "cgroup_tree.h"
 #include "lock.h"
+#include "repair.h"
 #include "report.h"
+#include "strip_links.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +40,13 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 	else
 		*ret = cgroups;
 	return err;
+}
+
+int session_sweep(const struct maps *maps)
+{
+	int err = strip_sweep(maps);
+
+	return err ? err : repair_sweep(maps);
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

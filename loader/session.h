@@ -18,6 +18,9 @@ int session_need_root(void);
 /* The cgroups of a request, resolved. The caller frees the array. */
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
+/* Unpins the links of what is gone: interfaces, namespaces, cgroups. */
+int session_sweep(const struct maps *maps);
+
 /* Adds the namespaces that the processes of this cgroup are in. */
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
 

@@ -4,6 +4,7 @@
 #include "modes.h"
 #include "netstat.h"
 #include "programs.h"
+#include "repair.h"
 #include "report.h"
 #include "services.h"
 #include "session.h"
@@ -65,6 +66,7 @@ static int read_tree(struct gather *gather, struct status_service *service)
 		return 0;
 	}
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
+	service->repair = repair_in_place(service->cgroup.dir);
 	err = cgroup_tree_read(service->cgroup.dir, &tree);
 	if (!err)
 		err = netns_add_processes(&gather->namespaces, &tree);
@@ -85,6 +87,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 		fault_forget(); /* gone; its key is filled all the same */
 	if (service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
+	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
 	err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err)
 		err = read_tree(gather, &service);
@@ -239,6 +242,13 @@ const char *status_listener_reason(const struct status *status,
 	if (!strip_is_everywhere(status))
 		return "not on the list, but strip is missing: run --refresh";
 	return "not on the list: connections are TCP";
+}
+
+const char *status_repair_word(const struct status_service *service)
+{
+	if (service->repair)
+		return "on";
+	return service->no_repair ? "off" : "missing";
 }
 
 static void status_free(struct status *status)

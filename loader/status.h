@@ -12,6 +12,7 @@ struct status_service {
 	struct cgroup cgroup;
 	uint64_t id; /* 0: not alive */
 	bool upgrading; /* its id is in `cgroups` now */
+	bool repair, no_repair; /* in place; not asked for */
 	struct mma_path_key covered_by; /* "" where nothing covers it */
 	struct mma_stats stats;
 	struct listeners listeners;
@@ -41,6 +42,9 @@ struct status {
 const char *status_listener_reason(const struct status *status,
 				   const struct status_service *service,
 				   const struct listener *listener);
+
+/* Of repair on a cgroup that is there: "on", "off" (not asked for), "missing". */
+const char *status_repair_word(const struct status_service *service);
 
 /* Names of the counters in JSON, and words for people; by enum mma_counter. */
 extern const char *const status_counter_names[MMA_N_COUNTERS];

@@ -65,9 +65,10 @@ static json_t *service_json(const struct status *status, const struct status_ser
 {
 	const char *cover = service->covered_by.path;
 
-	return json_pack("{s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "path",
+	return json_pack("{s:o, s:I, s:b, s:b, s:s?, s:o, s:o, s:o}", "path",
 			 json_text(service->cgroup.key.path), "id", (json_int_t)service->id,
-			 "alive", service->id != 0, "upgrading", service->upgrading, "covered_by",
+			 "alive", service->id != 0, "upgrading", service->upgrading, "repair",
+			 service->id ? status_repair_word(service) : NULL, "covered_by",
 			 cover[0] ? json_text(cover) : json_null(), "listeners",
 			 listeners_json(status, service), "counters",
 			 counters_json(&service->stats));

@@ -74,6 +74,16 @@ static int reason_column(int width, const char *reason)
 	return blanks < room ? blanks : room;
 }
 
+static void print_repair(const struct status_service *service)
+{
+	if (service->repair)
+		printf("  socket options are repaired\n");
+	else if (service->no_repair)
+		printf("  socket options are not repaired (--no-repair)\n");
+	else
+		printf("  socket options are NOT repaired: run --refresh\n");
+}
+
 static void print_service(const struct status *status, const struct status_service *service)
 {
 	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
@@ -85,6 +95,8 @@ static void print_service(const struct status *status, const struct status_servi
 		printf("  %s, cgroup id %" PRIu64 "\n",
 		       service->upgrading ? "attached" : "NOT attached: run --refresh",
 		       service->id);
+	if (service->id)
+		print_repair(service);
 	if (service->covered_by.path[0])
 		printf("  also covered by %s\n",
 		       visible(service->covered_by.path, name, sizeof(name)));

@@ -40,7 +40,7 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
 # Native BPF tests: run in this kernel, as root.
-NATIVE     := fixtures differential programs follow live wire
+NATIVE     := fixtures differential programs follow live wire repair
 NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
 NATIVE_LIB := $(TESTS)/bpf.a
 NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)

@@ -18,8 +18,12 @@ from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, make_socket
                  so_protocol, status, wait_until)
 
 LOCK = "/run/mptcp-mail-attach.lock"
-PROGRAMS = {"upgrade": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1}
-LINKS = {"tracing": 1, "raw_tracepoint": 2, "tcx": 1}
+PROGRAMS = {"upgrade": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1, "repair_set": 1}
+
+
+def links(groups):
+    """repair has two for each cgroup."""
+    return {"tracing": 1, "raw_tracepoint": 2, "tcx": 1, "cgroup": 2 * groups}
 
 
 def bpftool(kind):
@@ -53,7 +57,7 @@ def test_sixteen_at_once(cgroup):
     before = objects()
     groups = [Cgroup(parent=cgroup) for _ in range(16)]
     all_done([start("--cgroup", g) for g in groups])
-    wait_until(lambda: attached(before) == (PROGRAMS, LINKS), f"one program of each: {attached(before)}")
+    wait_until(lambda: attached(before) == (PROGRAMS, links(16)), f"one program of each: {attached(before)}")
     assert set(map_dict("paths")) == {g.path for g in groups}
     assert len({slot for slot, _ in map_dict("paths").values()}) == 16
     assert set(map_dict("cgroups")) == {g.id for g in groups}
@@ -63,7 +67,7 @@ def test_sixteen_at_once(cgroup):
 def test_sixteen_of_one(cgroup):
     before = objects()
     all_done([start("--cgroup", cgroup) for _ in range(16)])
-    wait_until(lambda: attached(before) == (PROGRAMS, LINKS), f"one program of each: {attached(before)}")
+    wait_until(lambda: attached(before) == (PROGRAMS, links(1)), f"one program of each: {attached(before)}")
     assert protocol(cgroup=cgroup) == MPTCP
 
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Another's programs on the hooks of repair: SO_MARK reads as 77 whatever it is,
+ * and IP_TOS cannot be set to 4.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define SOL_SOCKET 1
+#define SO_MARK 36
+#define SOL_IP 0
+#define IP_TOS 1
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("cgroup/getsockopt")
+int other_get(struct bpf_sockopt *ctx)
+{
+	__u8 *value = ctx->optval;
+
+	if (ctx->level == SOL_SOCKET && ctx->optname == SO_MARK && value + 1 <= (__u8 *)ctx->optval_end)
+		value[0] = 77;
+	return 1;
+}
+
+SEC("cgroup/setsockopt")
+int other_set(struct bpf_sockopt *ctx)
+{
+	__u8 *value = ctx->optval;
+
+	if (ctx->level == SOL_IP && ctx->optname == IP_TOS && value + 1 <= (__u8 *)ctx->optval_end)
+		return value[0] != 4;
+	return 1;
+}
