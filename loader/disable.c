@@ -97,7 +97,7 @@ static int detach_units(const struct units *units)
 		return 0;
 	for (size_t i = 0; !err && i < units->n; i++)
 		err = detach_unit(&maps, &units->list[i]);
-	if (!err && services_count(&maps))
+	if (!err)
 		err = session_sweep(&maps);
 	maps_close(&maps);
 	return err;

@@ -140,11 +140,12 @@ static int take_off_all(uint64_t id)
 
 void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 {
-	struct mma_path path = { 0 };
+	struct mma_path path;
 	uint64_t id;
 	int err = 0;
 
-	bpf_map_lookup_elem(maps->paths, &cgroup->key, &path);
+	if (bpf_map_lookup_elem(maps->paths, &cgroup->key, &path))
+		return;
 	if (!(path.flags & MMA_PATH_NO_REPAIR))
 		err = put_on_all(cgroup->dir);
 	else if (!cgroup_id(cgroup->dir, &id))
@@ -186,10 +187,13 @@ void repair_update_all(void)
 static bool is_attached(const struct maps *maps, uint64_t id)
 {
 	struct mma_service_ref service;
+	int err = bpf_map_lookup_elem(maps->cgroups, &id, &service);
 
-	if (!bpf_map_lookup_elem(maps->cgroups, &id, &service))
-		return true;
-	return !bpf_map_lookup_elem(maps->departed, &id, &service) && service.slot != MMA_NO_SLOT;
+	if (err == -ENOENT) {
+		err = bpf_map_lookup_elem(maps->departed, &id, &service);
+		return err ? err != -ENOENT : service.slot != MMA_NO_SLOT;
+	}
+	return true; /* or unreadable, which is not gone */
 }
 
 static int sweep_link(const char *name, void *data)

@@ -182,6 +182,21 @@ static void without_a_connection(void **state)
 	close(fd);
 }
 
+/* Not all that says EOPNOTSUPP is MPTCP. */
+static void unix_socket(void **state)
+{
+	int fd, value;
+
+	(void)state;
+	begin();
+	tree_enter(&tree, repaired);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	tree_enter(&tree, NULL);
+	assert_int_equal(get(fd, IPPROTO_IP, IP_OPTIONS, &value), EOPNOTSUPP);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_MAXSEG, &value), EOPNOTSUPP);
+	close(fd);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -189,6 +204,7 @@ int main(void)
 
 	add_table(&suite, options, rows);
 	add_test(&suite, "a socket without a connection", without_a_connection, NULL);
+	add_test(&suite, "a UNIX socket", unix_socket, NULL);
 	failed = run_suite("repair", &suite);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		bpf_link__destroy(links[i]);

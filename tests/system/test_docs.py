@@ -184,7 +184,7 @@ def test_completion_of_values():
     assert complete("mptcp-mail-attach --enable p", systemctl=units) == ["postfix.service", "postfix@.service"]
     assert complete("mptcp-mail-attach --enable nginx.service d", systemctl=units) == ["dovecot.socket"]
     assert complete("mptcp-mail-attach --enable postfix@", systemctl=units) == [".service"]
-    assert complete("mptcp-mail-attach --enable postfix --n", systemctl=units) == ["--now"]
+    assert complete("mptcp-mail-attach --enable postfix --n", systemctl=units) == ["--no-repair", "--now"]
     assert complete("mptcp-mail-attach --enable postfix --port smtp") == ["smtp"]
 
 

@@ -32,6 +32,8 @@ static const struct row {
 	  "attach cgroup=/a list=25/listen list=26,25/connect port=25:3 port=26:3" },
 	{ "--cgroup /a --port all/listen", "attach cgroup=/a list=all/listen port=0:1" },
 	{ "--cgroup /a --netns /n --netns /m", "attach cgroup=/a netns=/n netns=/m" },
+	{ "--cgroup /a --no-repair", "attach cgroup=/a no-repair" },
+	{ "--no-repair --enable a", "enable unit=a no-repair" },
 	{ "--detach", "detach" },
 	{ "--detach --detach", "detach" },
 	{ "--detach --cgroup /a", "detach cgroup=/a" },
@@ -96,6 +98,8 @@ static const struct row bad[] = {
 	{ "--detach --port 25", "--port: does not go with --detach" HELP },
 	{ "--allow 25 --port 26", "--port: does not go with --allow" HELP },
 	{ "--detach --netns /n", "--netns: does not go with --detach" HELP },
+	{ "--refresh --no-repair", "--no-repair: does not go with --refresh" HELP },
+	{ "--detach --cgroup /a --no-repair", "--no-repair: does not go with --detach" HELP },
 	{ "--cgroup /a --json", "--json: does not go with --cgroup" HELP },
 	{ "--cgroup /a --now", "--now: does not go with --cgroup" HELP },
 	{ "--disable a --port 25", "--port: does not go with --disable" HELP },
@@ -178,6 +182,8 @@ static void describe(const struct request *request, char *text, size_t size)
 			add(text, size, " port=%u:%u", port, request->ports.roles[port]);
 	if (request->now)
 		add(text, size, " now");
+	if (request->no_repair)
+		add(text, size, " no-repair");
 	if (request->json)
 		add(text, size, " json");
 	if (request->duration)

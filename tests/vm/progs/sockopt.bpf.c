@@ -18,7 +18,8 @@ int other_get(struct bpf_sockopt *ctx)
 {
 	__u8 *value = ctx->optval;
 
-	if (ctx->level == SOL_SOCKET && ctx->optname == SO_MARK && value + 1 <= (__u8 *)ctx->optval_end)
+	if (ctx->level == SOL_SOCKET && ctx->optname == SO_MARK &&
+	    value + 1 <= (__u8 *)ctx->optval_end)
 		value[0] = 77;
 	return 1;
 }
