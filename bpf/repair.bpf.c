@@ -36,7 +36,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
 
-#define cast_to(type, object) ((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))
+#define cast_to(type, object) \
+	((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))
 
 /* The MPTCP socket; NULL: another one. */
 static __always_inline struct mptcp_sock *mptcp_of(struct bpf_sockopt *ctx)
@@ -98,8 +99,7 @@ int repair_set(struct bpf_sockopt *ctx)
 {
 	struct mptcp_sock *msk;
 
-	if (ctx->level != SOL_TCP || ctx->optname != TCP_QUICKACK ||
-	    ctx->optlen < (int)sizeof(int))
+	if (ctx->level != SOL_TCP || ctx->optname != TCP_QUICKACK || ctx->optlen < (int)sizeof(int))
 		return 1;
 	msk = mptcp_of(ctx);
 	if (msk && speaks_mptcp(msk))
