@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 	at = strtoul(argv[1], &end, 10);
 	program = *end ? argv[1] : NULL;
 	stay_on_one_cpu();
-	pid = start(argv + 2, !at);
+	pid = start(argv + 2, !at && !program);
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		die("waitpid");
 	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL))
