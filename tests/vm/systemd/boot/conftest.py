@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Nothing is installed or cleaned here: the first boot does what an administrator
+does once, and the tests run in the second."""
+
+import os
+import signal
+
+import pytest
+
+from units import SERVERS, THIS, enable, install, reload_systemd, systemctl
+
+MARKER = "/var/lib/first-boot"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm():
+    if os.path.exists(MARKER):
+        return
+    install(THIS)
+    enable(*SERVERS)
+    systemctl("enable", *SERVERS)
+    # The job of this boot ends with the reboot, which is neither success nor failure.
+    os.makedirs("/run/systemd/system/mma.service.d")
+    with open("/run/systemd/system/mma.service.d/reboot.conf", "w") as f:
+        f.write("[Unit]\nSuccessAction=none\nFailureAction=none\n")
+    reload_systemd()
+    with open("/proc/sys/kernel/random/boot_id") as f, open(MARKER, "w") as marker:
+        marker.write(f.read())
+    os.sync()
+    systemctl("--no-block", "reboot")
+    while True:  # until systemd ends this
+        signal.pause()
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean_module():
+    pass

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the systemd tests share: units, their journal, and what is left of ours."""
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+import socket
+
+import mma
+from mma import MPTCP, TCP, run, wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = f"{HERE}/../server"
+TOOL = "/usr/sbin/mptcp-mail-attach"
+# The package of this version, and one of the next, whose programs differ.
+THIS, NEXT = f"{HERE}/../this.deb", f"{HERE}/../next.deb"
+RUNTIME = "/run/systemd/system"
+SERVERS = ["postfix.service", "dovecot.service", "nginx.service"]
+DROPIN = "/etc/systemd/system/{}.d/mptcp-mail-attach.conf"
+
+
+def systemctl(*args, **kwargs):
+    return run(["systemctl", *args], **kwargs)
+
+
+def show(unit, *properties):
+    """{property: value}; the value itself where there is one. systemctl leaves
+    out an empty list."""
+    out = systemctl("show", "--property", ",".join(properties), "--", unit).out
+    found = dict.fromkeys(properties, "") | dict(line.split("=", 1) for line in out.splitlines())
+    return found if len(properties) > 1 else found[properties[0]]
+
+
+def show_all(units, *properties):
+    """{unit's name: {property: value}}"""
+    out = systemctl("show", "--property", ",".join(["Id", *properties]), "--", *[u.name for u in units]).out
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
+    return {block["Id"]: block for block in blocks}
+
+
+def active(unit):
+    return show(unit, "ActiveState") == "active"
+
+
+class Unit:
+    """A service of ours on a port, in /run/systemd/system, that tells the
+    protocol of its listeners when it is ready."""
+
+    def __init__(self, name, port=0, settings="", before="", unit=""):
+        self.name, self.port = name, port
+        self.file = f"{RUNTIME}/{name}"
+        with open(self.file, "w") as f:
+            f.write(f"[Unit]\nStartLimitIntervalSec=0\n{unit}\n[Service]\nType=notify\n{before}\nExecStart={SERVER} {port}\n{settings}\n")
+
+    @property
+    def dropin(self):
+        return DROPIN.format(self.name)
+
+    def start(self):
+        systemctl("start", "--", self.name)
+
+    def restart(self):
+        systemctl("restart", "--", self.name)
+
+    def stop(self):
+        systemctl("stop", "--", self.name)
+
+    def protocol(self, text=None):
+        """Of the listener, as the server itself says."""
+        text = text or show(self.name, "StatusText")
+        assert text.startswith(f"{self.port}="), f"{self.name}: {text!r}"
+        return int(text.split("=")[1])
+
+    def lines(self):
+        """What the drop-in's command said at the last start."""
+        return drop_in_lines(self.name, show(self.name, "InvocationID"))
+
+    def pid(self):
+        return int(show(self.name, "MainPID"))
+
+
+def install(deb):
+    return run(["dpkg", "-i", deb], timeout=300)
+
+
+def reload_systemd():
+    systemctl("daemon-reload")
+
+
+def enable(*args, check=True):
+    return mma.mma("--enable", *args, check=check)
+
+
+def disable(*args, check=True):
+    return mma.mma("--disable", *args, check=check)
+
+
+def greeting(port, addr="127.0.0.1", proto=MPTCP, say=b"", **place):
+    """Connects: (the server's word, whether this end speaks MPTCP)."""
+    family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+    with mma.connect(addr, port, family, proto, **place) as conn:
+        conn.sendall(say)
+        word = conn.recv(256)
+        assert word, f"port {port} closed the connection"
+        return word.decode(), mma.is_mptcp(conn)
+
+
+def speaks_mptcp(port, **kwargs):
+    return greeting(port, **kwargs)[1]
+
+
+def journal(*units):
+    """{unit: its entries of this boot}, in order."""
+    out = run(["sh", "-c", 'journalctl --sync; exec journalctl -b -o json --no-pager "$@"', "sh",
+               *[word for unit in units for word in ("-u", unit)]]).out
+    found = {unit: [] for unit in units}
+    for line in out.splitlines():
+        entry = json.loads(line)
+        found.setdefault(entry.get("UNIT", entry.get("_SYSTEMD_UNIT")), []).append(entry)
+    return found
+
+
+def drop_in_lines(unit, invocation):
+    """What the drop-in's command said at this start of the unit."""
+    return [e["MESSAGE"] for e in journal(unit)[unit]
+            if e.get("SYSLOG_IDENTIFIER") == "timeout" and e.get("_SYSTEMD_INVOCATION_ID") == invocation]
+
+
+def own_objects():
+    """How many there are of each object of ours, by kind and name; systemd has
+    some, too."""
+    def names(kind):
+        found = json.loads(run(["bpftool", "-j", kind, "list"]).out)
+        return sorted(o.get("name", o.get("type", "")) for o in found if not o.get("name", "").startswith("sd_"))
+    pins = sorted(glob.glob(f"{mma.PINS}/**", recursive=True))
+    entries = {name: len(mma.map_dict(name)) for name in ("ports", "cgroups", "paths", "netns", "meta")}
+    return {"progs": names("prog"), "maps": names("map"), "pins": pins, "entries": entries}
+
+
+def remove_drop_ins():
+    for file in glob.glob(DROPIN.format("*")):
+        os.unlink(file)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(file))
+
+
+def remove_units():
+    """Every unit of ours and every mail server, stopped; ours gone. systemd keeps
+    what has failed in mind."""
+    files = glob.glob(f"{RUNTIME}/*")
+    if not files:
+        return
+    names = [os.path.basename(f).replace("@.", "@*.") for f in files if not f.endswith((".d", ".wants"))]
+    systemctl("stop", "--", *names, check=False)
+    for file in files:
+        shutil.rmtree(file) if os.path.isdir(file) and not os.path.islink(file) else os.unlink(file)
+    systemctl("reset-failed")
+    reload_systemd()
+
+
+__all__ = [name for name in dir() if not name.startswith("_")] + ["MPTCP", "TCP", "wait_until"]
