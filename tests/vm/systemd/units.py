@@ -5,6 +5,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import socket
 
@@ -134,7 +135,8 @@ def own_objects():
     def names(kind):
         found = json.loads(run(["bpftool", "-j", kind, "list"]).out)
         return sorted(o.get("name", o.get("type", "")) for o in found if not o.get("name", "").startswith("sd_"))
-    pins = sorted(glob.glob(f"{mma.PINS}/**", recursive=True))
+    # A link of repair is named by the cgroup's id, which every restart makes anew.
+    pins = sorted(re.sub(r"(repair-[a-z]+)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
     entries = {name: len(mma.map_dict(name)) for name in ("ports", "cgroups", "paths", "netns", "meta")}
     return {"progs": names("prog"), "maps": names("map"), "pins": pins, "entries": entries}
 
