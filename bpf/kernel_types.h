@@ -31,7 +31,14 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup;
 } __core;
 
+struct sock_common {
+	__be16 skc_dport; /* the remote one */
+	__u16 skc_num; /* the local one, in host order */
+	volatile unsigned char skc_state;
+} __core;
+
 struct sock {
+	struct sock_common __sk_common;
 	struct sock_cgroup_data sk_cgrp_data;
 } __core;
 
@@ -42,17 +49,12 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
 } __core;
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 mss_cache;
-} __core;
-
-struct mptcp_sock {
-	unsigned long flags;
-	bool can_ack; /* the peer's key is known */
-	struct sock *first; /* subflow; NULL: none yet */
 } __core;
 
 struct net_generic {
@@ -85,7 +87,7 @@ struct dst_entry {
 
 struct sk_buff {
 	unsigned char *head, *data;
-	__u16 network_header; /* from head */
+	__u16 network_header, transport_header; /* from head */
 	struct net_device *dev;
 	unsigned long _skb_refdst; /* struct dst_entry *, and flags below it */
 	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info */
@@ -133,6 +135,25 @@ struct ctl_table {
 
 struct ctl_table_header {
 	struct ctl_table *ctl_table;
+} __core;
+
+struct mptcp_pm_data {
+	__u8 server_side; /* 1: this end has accepted */
+} __core;
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	unsigned long flags;
+	bool can_ack; /* the peer's key is known */
+	bool fully_established;
+	struct sock *first; /* the connection's first subflow; NULL: none yet */
+	struct mptcp_pm_data pm;
+} __core;
+
+struct mptcp_subflow_context {
+	__u32 request_mptcp : 1, request_join : 1, mp_capable : 1, mp_join : 1,
+		remote_key_valid : 1, mpc_drop : 1;
+	struct sock *conn; /* the MPTCP socket */
 } __core;
 
 struct mptcp_pernet {

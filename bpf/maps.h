@@ -66,6 +66,16 @@ struct {
 	__type(value, struct mma_stats);
 } stats __weak SEC(".maps");
 
+/* service, port and role -> connections. Written by account; a slot's entries go
+ * with it. Full: counted as MMA_UNACCOUNTED. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MMA_MAX_ACCOUNTS);
+	__type(key, struct mma_account_key);
+	__type(value, struct mma_account);
+} accounts __weak SEC(".maps");
+
 /* What this attachment is, and the levels in use. Written by the loader only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -9,7 +9,7 @@
  * always TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK
  * whose listener it cannot find is stripped: plain TCP.
  */
-#include "maps.h"
+#include "allowlist.h"
 #include "strip_packet.h"
 
 #define IPPROTO_TCP 6
@@ -90,16 +90,8 @@ struct owner {
 
 static __always_inline __u64 ancestor_id(const struct owner *owner, int level)
 {
-	struct cgroup *cgrp = (struct cgroup *)owner->cgroup, *ancestor;
-	__u64 at = owner->cgroup + bpf_core_field_offset(struct cgroup, ancestors) +
-		   level * sizeof(ancestor);
-
-	if (!owner->cgroup)
-		return bpf_skb_ancestor_cgroup_id(owner->ctx, level);
-	if (level > BPF_CORE_READ(cgrp, level) ||
-	    bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (void *)at))
-		return 0;
-	return BPF_CORE_READ(ancestor, kn, id);
+	return owner->cgroup ? ancestor_of(owner->cgroup, level)
+			     : bpf_skb_ancestor_cgroup_id(owner->ctx, level);
 }
 
 static long ask_level(__u64 level, void *data)
@@ -115,9 +107,7 @@ static long ask_level(__u64 level, void *data)
 	id = ancestor_id(owner, level);
 	if (!id) /* not as deep */
 		return 1;
-	service = bpf_map_lookup_elem(&cgroups, &id);
-	if (!service)
-		service = bpf_map_lookup_elem(&departed, &id);
+	service = service_of(id);
 	if (service) {
 		owner->slot = service->slot;
 		owner->found = true;
@@ -169,16 +159,6 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	}
 	bpf_sk_release(sk);
 	return cgroup;
-}
-
-static __always_inline bool allowed(__u16 port, __u8 role)
-{
-	__u16 all = MMA_PORT_ALL;
-	__u8 *roles = bpf_map_lookup_elem(&ports, &port);
-
-	if (!roles)
-		roles = bpf_map_lookup_elem(&ports, &all);
-	return roles && (*roles & role);
 }
 
 SEC("tcx/egress")

@@ -26,6 +26,8 @@
 #define MMA_MAX_PORTS 65536
 /* Ids of removed cgroups whose sockets may live on (LRU). */
 #define MMA_MAX_DEPARTED 8192
+/* Entries of `accounts`: pairs of service and port, in each role. */
+#define MMA_MAX_ACCOUNTS 16384
 /* A path from the hierarchy's root with its NUL. A BPF hash takes keys of at
  * most 512 bytes (MAX_BPF_STACK). */
 #define MMA_PATH_SIZE 512
@@ -81,6 +83,7 @@ enum mma_counter {
 	MMA_STRIPPED_SYN, /* MP_CAPABLE taken out of a SYN */
 	MMA_STRIPPED_SYNACK, /* MP_CAPABLE taken out of a SYN-ACK */
 	MMA_RESTARTS, /* times the path's cgroup was created while attached */
+	MMA_UNACCOUNTED, /* connections that `accounts` had no room for */
 	MMA_N_COUNTERS,
 };
 
@@ -89,6 +92,32 @@ enum mma_counter {
 /* Value of `stats`: the counters of one slot, each a total since attach. */
 struct mma_stats {
 	__u64 counters[MMA_STATS_ROOM];
+};
+
+/* Key of `accounts`. */
+struct mma_account_key {
+	__u32 slot; /* index into `stats` */
+	__u16 port; /* the server's, host order */
+	__u8 role; /* enum mma_role: LISTEN or CONNECT, what the service was */
+	__u8 reserved;
+};
+
+/* Indices into struct mma_account.counters. Only ever appended to. Each
+ * connection is in one of them, subflows apart. */
+enum mma_connection {
+	MMA_CONN_MPTCP, /* both ends have shown that they speak it */
+	MMA_CONN_FELL_BACK, /* was asked for; the peer, or what is between, does not */
+	MMA_CONN_PLAIN, /* was never asked for, by the client */
+	MMA_CONN_OFF_LIST, /* was asked for, but not allowed on the port */
+	MMA_CONN_SUBFLOWS, /* additional paths of connections, not connections */
+	MMA_N_CONNECTIONS,
+};
+
+#define MMA_ACCOUNT_ROOM 8
+
+/* Value of `accounts`: totals since attach. */
+struct mma_account {
+	__u64 counters[MMA_ACCOUNT_ROOM];
 };
 
 /* Value of `netns`. Key: __u64 network namespace cookie. */
@@ -116,8 +145,11 @@ static_assert(sizeof(struct mma_path_key) == 512, "key of paths");
 static_assert(sizeof(struct mma_path) == 8, "value of paths");
 static_assert(sizeof(struct mma_service_ref) == 8, "value of cgroups");
 static_assert(sizeof(struct mma_stats) == 128, "value of stats");
+static_assert(sizeof(struct mma_account_key) == 8, "key of accounts");
+static_assert(sizeof(struct mma_account) == 64, "value of accounts");
 static_assert(sizeof(struct mma_meta) == 48, "value of meta");
 static_assert((int)MMA_N_COUNTERS <= MMA_STATS_ROOM, "room for counters");
+static_assert((int)MMA_N_CONNECTIONS <= MMA_ACCOUNT_ROOM, "room for connections");
 #endif
 
 #endif

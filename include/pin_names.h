@@ -16,6 +16,7 @@
 #define MMA_PIN_NETNS "netns"
 #define MMA_PIN_STATS "stats"
 #define MMA_PIN_META "meta"
+#define MMA_PIN_ACCOUNTS "accounts"
 
 #define MMA_PIN_LINKS "links"
 #define MMA_PIN_PROGS "progs"
@@ -26,6 +27,10 @@
 #define MMA_PIN_STRIP "strip"
 #define MMA_PIN_REPAIR_GET "repair-get"
 #define MMA_PIN_REPAIR_SET "repair-set"
+#define MMA_PIN_ACCOUNT_EVENT "account_event"
+#define MMA_PIN_ACCOUNT_EVENT_2 "account_event_2"
+#define MMA_PIN_ACCOUNT_ACCEPT "account_accept"
+#define MMA_PIN_ACCOUNT_CONNECT "account_connect"
 
 /* A pin that replaces another is made under its name plus this, then renamed. */
 #define MMA_PIN_NEW "-new"

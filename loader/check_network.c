@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define MAX_INTERFACES 64 /* that are counted */
-#define USER_SPACE 1 /* in net.mptcp.pm_type */
 #define TIMEOUT "/proc/sys/net/mptcp/blackhole_timeout"
 
 struct state {
@@ -26,7 +25,6 @@ struct state {
 	int enabled; /* 1, 0, or -errno */
 	int manager_err; /* 0, or why there is no manager */
 	struct path_manager manager;
-	long long manager_kind; /* net.mptcp.pm_type */
 	int interfaces; /* that have an address for others to reach */
 	int policies; /* or -errno */
 	long long blackholes, timeout; /* -1: not there */
@@ -95,7 +93,6 @@ static int look(const struct netns *netns, void *data)
 	ret->cookie = netns ? netns->cookie : 0;
 	ret->enabled = netns_mptcp_enabled();
 	ret->manager_err = path_manager_read(&ret->manager);
-	ret->manager_kind = sysctl_number("/proc/sys/net/mptcp/pm_type");
 	ret->interfaces = count_interfaces();
 	ret->policies = ipsec_policies_out();
 	ret->blackholes = netstat_mptcp("Blackhole");
@@ -135,7 +132,7 @@ static bool check_path(struct checks *checks, const struct state *state)
 			   at.text, strerror(-state->manager_err));
 		return true;
 	}
-	if (state->manager_kind == USER_SPACE)
+	if (state->manager.in_user_space)
 		return false;
 	if (!manager->subflows) {
 		check_warn(checks, name, "ip mptcp limits set subflows 2",
@@ -158,7 +155,7 @@ static void check_paths(struct checks *checks, const struct state *states, size_
 	for (size_t i = 0; i < n; i++)
 		if (check_path(checks, &states[i]))
 			return;
-	if (states[0].manager_kind == USER_SPACE)
+	if (states[0].manager.in_user_space)
 		check_ok(checks, "paths", "left to a path manager in user space");
 	else
 		check_ok(checks, "paths",

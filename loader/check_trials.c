@@ -25,7 +25,7 @@
 #define HOOK "update_socket_protocol"
 #define LOOPBACK_IFINDEX 1
 #define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
-#define MAX_PROGRAMS 2
+#define MAX_PROGRAMS 4
 
 #define SEE_LOG "run again with -vv, which shows libbpf's log"
 
@@ -286,6 +286,23 @@ static void check_locate(struct checks *checks)
 			   operation, strerror(-err), complaint);
 }
 
+/* Mail does without. */
+static void check_account(struct checks *checks)
+{
+	static const struct trial trial = { { MMA_PIN_ACCOUNT_EVENT, MMA_PIN_ACCOUNT_EVENT_2,
+					      MMA_PIN_ACCOUNT_ACCEPT, MMA_PIN_ACCOUNT_CONNECT },
+					    attach_and_drop };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "account", "the programs that count connections load and attach");
+	else
+		check_warn(checks, "account", SEE_LOG,
+			   "connections will not be counted: %s failed (%s); %s", operation,
+			   strerror(-err), complaint);
+}
+
 void check_trials(struct checks *checks, const struct check_subject *subject)
 {
 	if (!subject->root) {
@@ -305,6 +322,7 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	check_strip(checks);
 	check_repair(checks);
 	check_locate(checks);
+	check_account(checks);
 	programs_free(whole);
 	libbpf_set_print(report_print);
 }

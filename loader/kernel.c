@@ -59,18 +59,18 @@ bool kernel_has_btf(void)
 	return !access(VMLINUX_BTF, R_OK);
 }
 
+bool kernel_has_function(const char *name)
+{
+	static struct btf *btf; /* kept: reading all types takes time */
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
 bool kernel_has_hook(void)
 {
-	static enum { UNKNOWN, HAS_NOT, HAS } answer; /* reading all types takes time */
-	struct btf *btf;
-
-	if (answer == UNKNOWN) {
-		btf = btf__load_vmlinux_btf();
-		answer =
-			btf && btf__find_by_name_kind(btf, HOOK, BTF_KIND_FUNC) > 0 ? HAS : HAS_NOT;
-		btf__free(btf);
-	}
-	return answer == HAS;
+	return kernel_has_function(HOOK);
 }
 
 int kernel_explain(int err, const char *operation)

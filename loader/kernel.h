@@ -12,6 +12,8 @@ void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 /* Whether it tells its types, and has the hook of upgrade. */
 bool kernel_has_btf(void);
 bool kernel_has_hook(void);
+/* Whether it has a function of this name that a program may watch. */
+bool kernel_has_function(const char *name);
 
 /* Turns the failure to load or attach the upgrade program into a fault that
  * names what is missing. Returns -err. */

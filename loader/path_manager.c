@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "path_manager.h"
+#include "netstat.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define USER_SPACE 1 /* in net.mptcp.pm_type */
 #define SMALL 256 /* every request of ours */
 
 /* Sends a request and calls each() for every message of the answer. */
@@ -115,6 +117,7 @@ int path_manager_read(struct path_manager *ret)
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->in_user_space = sysctl_number("/proc/sys/net/mptcp/pm_type") == USER_SPACE;
 	message = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
 	err = ask(NETLINK_GENERIC, message, each_family, &family);

@@ -4,9 +4,11 @@
 #ifndef MMA_PATH_MANAGER_H
 #define MMA_PATH_MANAGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct path_manager {
+	bool in_user_space; /* net.mptcp.pm_type: what follows is the kernel's own */
 	uint32_t subflows; /* additional paths of a connection at most */
 	uint32_t add_addr_accepted; /* of those, by addresses the peer announces */
 	unsigned int endpoints;

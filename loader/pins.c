@@ -18,18 +18,22 @@ static const struct map_kind {
 	const char *name;
 	size_t fd_offset;
 	__u32 type, key_size, value_size;
+	bool is_newer; /* than the first version of this ABI: may be missing */
 } kinds[] = {
-#define KIND(field, pin, type, key, value)                                          \
-	{                                                                           \
-		pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value) \
+#define KIND(field, pin, type, key, value, newer)                                          \
+	{                                                                                  \
+		pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value), newer \
 	}
-	KIND(ports, MMA_PIN_PORTS, BPF_MAP_TYPE_HASH, __u16, __u8),
-	KIND(cgroups, MMA_PIN_CGROUPS, BPF_MAP_TYPE_HASH, __u64, struct mma_service_ref),
-	KIND(departed, MMA_PIN_DEPARTED, BPF_MAP_TYPE_LRU_HASH, __u64, struct mma_service_ref),
-	KIND(paths, MMA_PIN_PATHS, BPF_MAP_TYPE_HASH, struct mma_path_key, struct mma_path),
-	KIND(netns, MMA_PIN_NETNS, BPF_MAP_TYPE_HASH, __u64, struct mma_netns),
-	KIND(stats, MMA_PIN_STATS, BPF_MAP_TYPE_ARRAY, __u32, struct mma_stats),
-	KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta),
+	KIND(ports, MMA_PIN_PORTS, BPF_MAP_TYPE_HASH, __u16, __u8, false),
+	KIND(cgroups, MMA_PIN_CGROUPS, BPF_MAP_TYPE_HASH, __u64, struct mma_service_ref, false),
+	KIND(departed, MMA_PIN_DEPARTED, BPF_MAP_TYPE_LRU_HASH, __u64, struct mma_service_ref,
+	     false),
+	KIND(paths, MMA_PIN_PATHS, BPF_MAP_TYPE_HASH, struct mma_path_key, struct mma_path, false),
+	KIND(netns, MMA_PIN_NETNS, BPF_MAP_TYPE_HASH, __u64, struct mma_netns, false),
+	KIND(stats, MMA_PIN_STATS, BPF_MAP_TYPE_ARRAY, __u32, struct mma_stats, false),
+	KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false),
+	KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
+	     struct mma_account, true),
 #undef KIND
 };
 
@@ -152,7 +156,7 @@ int maps_open(struct maps *ret)
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
 		err = open_map(&kinds[i], map_fd(ret, i));
 		if (err == -ENOENT) {
-			missing++;
+			missing += !kinds[i].is_newer;
 			err = 0;
 		}
 	}

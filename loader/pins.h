@@ -15,10 +15,11 @@
 /* The pinned maps; each fd is -1 unless open. */
 struct maps {
 	int ports, cgroups, departed, paths, netns, stats, meta;
+	int accounts; /* may be -1: pins of an older version lack it */
 };
-#define MAPS_CLOSED                        \
-	{                                  \
-		-1, -1, -1, -1, -1, -1, -1 \
+#define MAPS_CLOSED                            \
+	{                                      \
+		-1, -1, -1, -1, -1, -1, -1, -1 \
 	}
 
 /* Mounts bpffs where it is missing and may be, makes the directories, and

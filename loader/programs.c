@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "programs.h"
+#include "account.h"
 #include "build_id.h"
 #include "kernel.h"
 #include "mma.skel.h"
+#include "optional.h"
 #include "repair.h"
 #include "report.h"
 #include "strip_links.h"
@@ -26,7 +28,7 @@ bool programs_are_current(const struct maps *maps)
 	close(strip);
 	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason);
+	       !programs_armed(&reason) && account_is_settled();
 }
 
 /* Whether the pin of this name is a live link of this type: 0, or -errno. */
@@ -164,7 +166,7 @@ struct mma *programs_open(struct bpf_object **ret_object)
 	return programs;
 }
 
-static int open_and_load(bool with_repair, struct mma **ret)
+static int open_and_load(struct mma **ret, const struct optional *optional)
 {
 	struct mma *programs = programs_open(NULL);
 	int err;
@@ -173,8 +175,7 @@ static int open_and_load(bool with_repair, struct mma **ret)
 		return fault_code(errno);
 	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
 	       sizeof(programs->rodata->own_build));
-	bpf_program__set_autoload(programs->progs.repair_get, with_repair);
-	bpf_program__set_autoload(programs->progs.repair_set, with_repair);
+	optional_leave_out(optional, programs->obj);
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);
@@ -188,12 +189,16 @@ static int open_and_load(bool with_repair, struct mma **ret)
 int programs_load(struct mma **ret, struct maps *ret_maps)
 {
 	struct mma *programs = NULL;
-	int err = open_and_load(true, &programs);
+	struct optional optional = { 0 };
+	int err;
 
-	/* Repair is no reason to fail: repair_apply() tells of it. What is not
-	 * allowed, or has no memory, is so for the others as well. */
-	if (err && err != -EPERM && err != -ENOMEM)
-		err = open_and_load(false, &programs);
+	do {
+		optional_watch();
+		err = open_and_load(&programs, &optional);
+	} while (optional_is_to_blame(&optional) && err);
+	/* Of repair, repair_apply() tells. */
+	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
+		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps);
@@ -236,8 +241,10 @@ int programs_attach_follow(struct mma *programs)
 int programs_commit(struct mma *programs, const struct maps *maps)
 {
 	struct mma_meta meta;
-	int err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+	int err;
 
+	account_attach(programs->obj);
+	err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
@@ -245,7 +252,10 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
 	strncpy(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id) - 1);
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
-	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
+	if (err)
+		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
+	account_settle(programs->obj);
+	return 0;
 }
 
 void programs_free(struct mma *programs)

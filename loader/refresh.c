@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "account.h"
 #include "modes.h"
 #include "netns_find.h"
 #include "programs.h"
@@ -44,7 +45,7 @@ static int refresh_all(struct maps *maps)
 	struct mma *programs = NULL;
 	int err = 0;
 
-	if (!programs_are_current(maps)) {
+	if (!programs_are_current(maps) || account_may_return()) {
 		maps_close(maps);
 		err = pins_prepare();
 		if (!err)

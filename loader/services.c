@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "services.h"
+#include "accounts.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -153,7 +154,7 @@ static int take_slot(const struct maps *maps, __u32 *ret_slot)
 		if (err)
 			return fault(-err, "stats: cannot be written (%s)", strerror(-err));
 		*ret_slot = slot;
-		return 0;
+		return accounts_clear(maps, slot);
 	}
 	return fault(ENOSPC, "paths: full, %d are attached; detach one first", MMA_MAX_SERVICES);
 }
@@ -323,6 +324,8 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 	wait_for_cgroup_changes(cgroup->dir);
 	err = each_id(maps, drop_if_of_slot, &path.slot);
 	disown_departed(maps, path.slot);
+	if (!err)
+		err = accounts_clear(maps, path.slot);
 	if (!err)
 		err = services_each(maps, or_level, &levels);
 	return err ? err : write_levels(maps, levels, false);

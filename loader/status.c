@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
+#include "account.h"
 #include "cgroup_tree.h"
 #include "modes.h"
 #include "netstat.h"
@@ -24,6 +25,7 @@ const char *const status_counter_names[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYN] = "stripped_syn",
 	[MMA_STRIPPED_SYNACK] = "stripped_synack",
 	[MMA_RESTARTS] = "restarts",
+	[MMA_UNACCOUNTED] = "connections_unaccounted",
 };
 
 const char *const status_counter_words[MMA_N_COUNTERS] = {
@@ -35,6 +37,19 @@ const char *const status_counter_words[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
 	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
 	[MMA_RESTARTS] = "cgroup created while attached",
+	[MMA_UNACCOUNTED] = "connections not counted: table full",
+};
+
+const char *const status_connection_names[MMA_N_CONNECTIONS] = {
+	[MMA_CONN_MPTCP] = "mptcp",	  [MMA_CONN_FELL_BACK] = "fell_back",
+	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off_list",
+	[MMA_CONN_SUBFLOWS] = "subflows",
+};
+
+const char *const status_connection_words[MMA_N_CONNECTIONS] = {
+	[MMA_CONN_MPTCP] = "MPTCP",	  [MMA_CONN_FELL_BACK] = "fell back",
+	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off list",
+	[MMA_CONN_SUBFLOWS] = "subflows",
 };
 
 static void read_ports(const struct maps *maps, struct status *status)
@@ -88,6 +103,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	if (service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
+	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
 	err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err)
 		err = read_tree(gather, &service);
@@ -107,6 +123,7 @@ static int measure_here(const struct netns *netns, void *data)
 
 	(void)netns;
 	ret->mptcp_enabled = netns_mptcp_enabled();
+	ret->manager_err = path_manager_read(&ret->manager);
 	ret->blackholes = netstat_mptcp("Blackhole");
 	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
 	return 0;
@@ -192,8 +209,11 @@ static int read_all(const struct maps *maps, struct status *status)
 	status->attached = true;
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
+	status->uncounted = account_reason();
 	read_ports(maps, status);
-	err = netns_add_own(&gather.namespaces);
+	err = accounts_read(maps, &status->accounts);
+	if (!err)
+		err = netns_add_own(&gather.namespaces);
 	if (!err)
 		err = services_each(maps, read_service, &gather);
 	if (!err)
@@ -257,6 +277,7 @@ static void status_free(struct status *status)
 		listeners_free(&status->services[i].listeners);
 	free(status->services);
 	free(status->netns);
+	accounts_free(&status->accounts);
 }
 
 int status_run(const struct request *request)

@@ -4,8 +4,10 @@
 #ifndef MMA_STATUS_H
 #define MMA_STATUS_H
 
+#include "accounts.h"
 #include "cgroup.h"
 #include "listeners.h"
+#include "path_manager.h"
 #include "strip_links.h"
 
 struct status_service {
@@ -15,6 +17,8 @@ struct status_service {
 	bool repair, no_repair; /* in place; not asked for */
 	struct mma_path_key covered_by; /* "" where nothing covers it */
 	struct mma_stats stats;
+	const struct account_row *accounts; /* of struct status */
+	size_t n_accounts;
 	struct listeners listeners;
 };
 
@@ -25,12 +29,16 @@ struct status_netns {
 	struct strip_coverage strip;
 	int mptcp_enabled; /* 1, 0, or -errno */
 	long long blackholes; /* MPTcpExtMPCapable…Blackhole, -1: not counted */
+	int manager_err; /* 0: manager is known; or -errno */
+	struct path_manager manager;
 	int blackhole_timeout; /* seconds, 0: never disables, -1: no such sysctl */
 };
 
 struct status {
 	bool attached; /* there is anything at all */
 	const char *reason; /* why it is not armed, NULL: armed */
+	const char *uncounted; /* why connections are not counted, NULL: they are */
+	struct accounts accounts;
 	int16_t ports[MMA_MAX_PORTS]; /* entry of the map, -1: none */
 	struct status_service *services;
 	size_t n_services;
@@ -49,6 +57,9 @@ const char *status_repair_word(const struct status_service *service);
 /* Names of the counters in JSON, and words for people; by enum mma_counter. */
 extern const char *const status_counter_names[MMA_N_COUNTERS];
 extern const char *const status_counter_words[MMA_N_COUNTERS];
+/* The same by enum mma_connection; the words fit in 10 columns. */
+extern const char *const status_connection_names[MMA_N_CONNECTIONS];
+extern const char *const status_connection_words[MMA_N_CONNECTIONS];
 
 void status_print_text(const struct status *status);
 int status_print_json(const struct status *status);

@@ -8,6 +8,7 @@
 
 #define WIDTH 79
 #define INDENT 11
+#define COUNT 10 /* columns of a number of connections */
 #define REASON_COLUMN 36 /* behind an address of 20 bytes */
 
 /* Words one after the other, wrapped at WIDTH under their label. */
@@ -84,6 +85,28 @@ static void print_repair(const struct status_service *service)
 		printf("  socket options are NOT repaired: run --refresh\n");
 }
 
+/* "25/listen       120          3 …" under a line that says what is what. */
+static void print_connections(const struct status_service *service)
+{
+	char name[16];
+
+	if (!service->n_accounts)
+		return;
+	printf("  %-15s", "connections");
+	for (int c = 0; c < MMA_N_CONNECTIONS; c++)
+		printf(" %*s", COUNT, status_connection_words[c]);
+	putchar('\n');
+	for (size_t i = 0; i < service->n_accounts; i++) {
+		const struct account_row *row = &service->accounts[i];
+
+		snprintf(name, sizeof(name), "%u%s", row->key.port, role_word(row->key.role));
+		printf("    %-13s", name);
+		for (int c = 0; c < MMA_N_CONNECTIONS; c++)
+			printf(" %*" PRIu64, COUNT, (uint64_t)row->account.counters[c]);
+		putchar('\n');
+	}
+}
+
 static void print_service(const struct status *status, const struct status_service *service)
 {
 	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
@@ -116,6 +139,24 @@ static void print_service(const struct status *status, const struct status_servi
 		if (i == MMA_UPGRADED || service->stats.counters[i])
 			printf("  %-42s %10" PRIu64 "\n", status_counter_words[i],
 			       (uint64_t)service->stats.counters[i]);
+	print_connections(service);
+}
+
+static void print_paths(const struct status_netns *netns)
+{
+	const struct path_manager *manager = &netns->manager;
+
+	if (netns->manager_err)
+		printf("  paths: the limits cannot be read (%s)\n", strerror(-netns->manager_err));
+	else if (manager->in_user_space)
+		printf("  paths: left to a path manager in user space\n");
+	else if (!manager->subflows)
+		printf("  paths: one for each connection (ip mptcp limits: subflows 0)\n");
+	else
+		printf("  paths: up to %u more for each connection, %u of them at the peer's offer;\n"
+		       "    endpoints here: %u, offered to peers: %u\n",
+		       manager->subflows, manager->add_addr_accepted, manager->endpoints,
+		       manager->signal);
 }
 
 static void print_netns(const struct status_netns *netns)
@@ -135,6 +176,7 @@ static void print_netns(const struct status_netns *netns)
 		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
 	printf("  MPTCP is %s (net.mptcp.enabled)\n",
 	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
+	print_paths(netns);
 	if (netns->blackholes > 0)
 		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
 		       "    if the path is sound: sysctl -w net.mptcp.blackhole_timeout=0\n",
@@ -148,6 +190,8 @@ void status_print_text(const struct status *status)
 	if (!status->attached)
 		return;
 	print_ports(status);
+	if (status->uncounted)
+		printf("connections not available: %s\n", status->uncounted);
 	for (size_t i = 0; i < status->n_services; i++)
 		print_service(status, &status->services[i]);
 	for (size_t i = 0; i < status->n_netns; i++)

@@ -11,7 +11,7 @@ _SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 _libc = ctypes.CDLL(None, use_errno=True)
 
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4
-MAP_CREATE, OBJ_PIN, OBJ_GET = 0, 6, 7
+MAP_CREATE, OBJ_PIN, OBJ_GET, MAP_UPDATE_BATCH = 0, 6, 7, 26
 PROG_NEXT_ID, MAP_NEXT_ID, LINK_NEXT_ID = 11, 12, 31
 
 PINS = "/sys/fs/bpf/mptcp-mail"
@@ -72,6 +72,7 @@ class Map:
         "netns": ("=Q", "=Q"),
         "stats": ("=I", "=16Q"),
         "meta": ("=I", "=IHBBQQ24s"),
+        "accounts": ("=IHBB", "=8Q"),
     }
 
     def __init__(self, name):
@@ -113,6 +114,14 @@ class Map:
 
     def __setitem__(self, key, value):
         self._call(MAP_UPDATE, self._in(self.key, key), self._in(self.value, value))
+
+    def fill(self, keys, value):
+        """All of them, by one call."""
+        packed = [self._in(self.key, key) for key in keys]
+        k = ctypes.create_string_buffer(b"".join(packed))
+        v = ctypes.create_string_buffer(self._in(self.value, value) * len(packed))
+        bpf(MAP_UPDATE_BATCH, bytearray(struct.pack("=QQQQIIQQ", 0, 0, ctypes.addressof(k), ctypes.addressof(v),
+                                                    len(packed), self.fd, 0, 0)))
 
     def __delitem__(self, key):
         self._call(MAP_DELETE, self._in(self.key, key))

@@ -16,8 +16,8 @@ from audit_cases import net, service  # noqa: F401 (fixtures)
 from mma import MPTCP, check, objects, resident, run, unshare
 
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
-NAMES = ["root", "btf", "hook", "mptcp", "mptcp_ipv6", "upgrade", "follow", "tcx", "repair", "mptcp_state", "bpffs",
-         "cgroup2", "mptcp_enabled", "paths", "blackhole", "ipsec"]
+NAMES = ["root", "btf", "hook", "mptcp", "mptcp_ipv6", "upgrade", "follow", "tcx", "repair", "mptcp_state", "account",
+         "bpffs", "cgroup2", "mptcp_enabled", "paths", "blackhole", "ipsec"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 
@@ -90,7 +90,7 @@ def test_changes_nothing(service):
 
 
 def test_leaves_no_program():
-    names = {"upgrade", "follow_mkdir", "follow_rmdir", "strip", "locate"}
+    names = {"upgrade", "follow_mkdir", "follow_rmdir", "strip", "locate", "account_event", "account_accept"}
 
     def ours():
         return {p for p in objects()["prog"] if any(f"name {n} " in listed(p) for n in names)}

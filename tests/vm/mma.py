@@ -225,7 +225,7 @@ def service(cgroup):
 
 
 COUNTERS = ("upgraded", "kept_mptcp_off", "kept_netns_uncovered", "kept_no_family", "kept_unknown",
-            "stripped_syn", "stripped_synack", "restarts")
+            "stripped_syn", "stripped_synack", "restarts", "connections_unaccounted")
 
 
 def counters(cgroup):

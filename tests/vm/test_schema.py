@@ -5,7 +5,7 @@ import copy
 import os
 
 import schema
-from mma import MPTCP, Cgroup, attach, listen, mma, resident, status, unshare
+from mma import MPTCP, Cgroup, attach, listen, make_socket, mma, resident, status, try_connection, unshare
 
 STRICT = schema.Validator(schema.load(), strict=True)
 CLONE_NEWNET = 0x40000000
@@ -28,8 +28,10 @@ def test_everything_there_is(cgroup):
         attach(cgroup, "--port", "25,465/listen,587/connect,all/listen", "--cgroup", odd, "--cgroup",
                f"{cgroup}/later.service")
         mma("--deny", "26", check=True)
-        with listen(25, cgroup=cgroup), listen(26, cgroup=cgroup), listen(27, proto=MPTCP, cgroup=cgroup), \
-                resident(lambda: unshare(CLONE_NEWNET), cgroup=cgroup):
+        with listen(25, cgroup=cgroup) as listener, listen(26, cgroup=cgroup), \
+                listen(27, proto=MPTCP) as outside, listen(28, proto=MPTCP, cgroup=cgroup), resident(lambda: unshare(CLONE_NEWNET), cgroup=cgroup):
+            try_connection(listener, make_socket(proto=MPTCP))
+            try_connection(outside, make_socket(cgroup=cgroup))
             now = valid()
         by_path = {s["path"]: s for s in now["services"]}
         assert now["armed"] and now["ports"]["26"] == [] and now["ports"]["all"] == ["listen"]
@@ -38,6 +40,8 @@ def test_everything_there_is(cgroup):
         assert by_path[f"{cgroup.path}/later.service"]["covered_by"] == cgroup.path
         assert by_path[f"{cgroup.path}/later.service"]["alive"] is False
         assert {n["covered"] for n in now["netns"]} == {True, False}
+        assert now["accounting"] == {"counted": True, "reason": None}
+        assert {(c["port"], c["role"]) for c in by_path[cgroup.path]["connections"]} == {(25, "listen"), (27, "connect")}
     finally:
         odd.remove()
 
@@ -71,9 +75,11 @@ def changed(real, path, value):
 
 def test_the_validator_sees_what_is_wrong(cgroup):
     attach(cgroup)
-    with listen(25, cgroup=cgroup):
+    with listen(25, cgroup=cgroup) as listening:
+        try_connection(listening, make_socket(proto=MPTCP))
         real = valid()
     service, listener, netns = ["services", 0], ["services", 0, "listeners", 0], ["netns", 0]
+    connections, paths = ["services", 0, "connections", 0], ["netns", 0, "paths"]
     for path, value in [
             (["schema"], 2), (["schema"], True), (["version"], 1), (["armed"], "yes"), (["reason"], 0),
             (["reason"], KeyError), (["ports"], []), (["ports", "0"], []), (["ports", "25"], ["both"]),
@@ -83,6 +89,8 @@ def test_the_validator_sees_what_is_wrong(cgroup):
             ([*service, "counters", "upgraded"], -1), ([*service, "counters", "upgraded"], KeyError),
             ([*listener, "port"], 0), ([*listener, "port"], 65536), ([*listener, "proto"], "udp"),
             ([*listener, "addr"], "localhost"), ([*listener, "new"], 1), ([*netns, "cookie"], 0),
-            ([*netns, "blackhole"], 0), ([*netns, "blackhole", "timeout"], "1h"), (["new"], 1)]:
+            ([*connections, "mptcp"], -1), ([*connections, "mptcp"], KeyError), ([*connections, "role"], "both"),
+            ([*connections, "new"], 1), ([*paths, "manager"], "mptcpd"), ([*paths, "subflows"], KeyError),
+            (["accounting", "counted"], "yes"), (["accounting", "reason"], KeyError), ([*netns, "blackhole"], 0), ([*netns, "blackhole", "timeout"], "1h"), (["new"], 1)]:
         assert STRICT.check(changed(real, path, value)) != [], (path, value)
     assert schema.Validator(schema.load()).check(changed(real, ["new"], 1)) == [], "readers ignore what is added"

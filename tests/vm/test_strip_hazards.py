@@ -237,6 +237,10 @@ def test_blackhole(rig):
     assert mib("MPTcpExtBlackhole", client) == 1
     for port, governed in ((PORT + 1, True), (PORT + 2, False)):  # the bystander, too
         assert not faults(connection(port, governed), False, False)
+    # Asked for but not allowed, given up after three SYNs; and not asked for any more.
+    assert {(c["port"], k): c[k] for c in mma.service(rig.cgroup)["connections"] for k in c
+            if k not in ("port", "role") and c[k]} == {
+        (PORT, "off_list"): 1, (PORT + 1, "mptcp"): 1, (PORT + 1, "plain"): 1}
     assert mma.netns_status(client)["blackhole"] == {"detected": 1, "timeout": 3600}
     assert "net.mptcp.blackhole_timeout=0" in mma.mma("--status", check=True).out
     mma.sysctl("net.mptcp.blackhole_timeout", 0, netns=client)
