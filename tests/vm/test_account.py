@@ -154,7 +154,7 @@ def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
     function = "mptcp_subflow_drop_ctx"
     monkeypatch.setenv("MMA_TOOL", without(function, tmp_path / "tool"))
     done = attach(cgroup, "--port", "25")
-    assert "connections will not be counted" in done.err and done.err.count("\n") == 1
+    assert done.err.count("connections will not be counted") == 1
     now = status()
     assert now["armed"] and now["accounting"] == {"counted": False,
                                                   "reason": f"this kernel has no function {function[:-1]}X"}
@@ -171,7 +171,7 @@ def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
 def test_loading_refused(cgroup):
     """By the kernel, whatever its reason: all else is attached."""
     done = run([f"{HERE}/failat", str(errno.EPERM), "account_accept", _tool(), "--cgroup", str(cgroup)])
-    assert "connections will not be counted" in done.err and done.err.count("\n") == 1
+    assert done.err.count("connections will not be counted") == 1
     assert status()["armed"] and not status()["accounting"]["counted"]
     assert mma("--refresh").rc == 0
     assert status()["accounting"] == COUNTED

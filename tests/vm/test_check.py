@@ -33,7 +33,7 @@ def test_a_healthy_service(cgroup):
     with listen(25, cgroup=cgroup):
         rc, lines = check("--cgroup", cgroup)
     assert rc == 0 and ok(lines), lines
-    assert list(lines) == [*NAMES[:12], "cgroup", *NAMES[12:], "listeners", "server"]
+    assert list(lines) == [*NAMES[:13], "cgroup", *NAMES[13:], "listeners", "server"]
     assert lines["cgroup"][1] == cgroup.path
 
 

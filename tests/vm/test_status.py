@@ -33,7 +33,8 @@ def attached(cgroup):
 def test_nothing_attached():
     assert text() == "armed       no: nothing is attached\n"
     assert status() == {"schema": 1, "version": status()["version"], "armed": False,
-                        "reason": "nothing is attached", "ports": {}, "services": [], "netns": []}
+                        "reason": "nothing is attached", "ports": {}, "services": [], "netns": [],
+                        "accounting": {"counted": False, "reason": "nothing is attached"}}
 
 
 def test_keys_of_the_contract(attached):
@@ -142,19 +143,19 @@ def test_limits_and_endpoints(attached):
     run(["ip", "mptcp", "limits", "set", "subflows", "2", "add_addr_accepted", "1"])
     run(["ip", "addr", "add", "203.0.113.9/32", "dev", "lo"])
     try:
-        assert netns()["paths"] == {"manager": "kernel", "subflows": 2, "add_addr_accepted": 1, "endpoints": 0,
-                                    "announced": 0}
+        assert netns_status()["paths"] == {"manager": "kernel", "subflows": 2, "add_addr_accepted": 1, "endpoints": 0,
+                                           "announced": 0}
         assert line("^  paths") == "  paths: up to 2 more for each connection, 1 of them at the peer's offer;"
         assert line("endpoints") == "    endpoints here: 0, offered to peers: 0"
         run(["ip", "mptcp", "endpoint", "add", "203.0.113.9", "signal"])
         run(["ip", "mptcp", "endpoint", "add", "127.0.0.9", "subflow"])
-        assert netns()["paths"]["endpoints"] == 2 and netns()["paths"]["announced"] == 1
+        assert netns_status()["paths"]["endpoints"] == 2 and netns_status()["paths"]["announced"] == 1
         assert line("endpoints") == "    endpoints here: 2, offered to peers: 1"
         run(["ip", "mptcp", "limits", "set", "subflows", "0"])
-        assert netns()["paths"]["subflows"] == 0
+        assert netns_status()["paths"]["subflows"] == 0
         assert line("^  paths") == "  paths: one for each connection (ip mptcp limits: subflows 0)"
         sysctl("net.mptcp.pm_type", 1)
-        assert netns()["paths"]["manager"] == "user space"
+        assert netns_status()["paths"]["manager"] == "user space"
         assert line("^  paths") == "  paths: left to a path manager in user space"
     finally:
         sysctl("net.mptcp.pm_type", 0)
