@@ -106,6 +106,8 @@ def attach(broken):
         c.show(f"units: {units or 'none'}; drop-ins: {drop_ins or 'none'}; "
                f"processes: {' '.join(ours) or 'none'}")
         c.holds(not units and not drop_ins and not ours)
+    if not broken:  # repair goes with a cgroup; the drop-in of --enable would see to it
+        command(TOOL, "--refresh")
     show_status()
 
 

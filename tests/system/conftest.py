@@ -3,9 +3,17 @@
 lock, or attaches or detaches anything but an audit of a cgroup made for that."""
 
 import os
+import signal
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vm"))
 pytest.register_assert_rewrite("audit_cases", "check_cases")
+
+# Begun in the background of a shell, or by nohup(1), these are ignored, here and by each
+# program that a test starts; and --audit heeds that.
+for _signal, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL),
+                        (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_signal) == signal.SIG_IGN:
+        signal.signal(_signal, _usual)
