@@ -148,6 +148,11 @@ lint: $(MADE)
 check:
 	@tests/check
 
+# What takes too long for every time.
+.PHONY: check-long
+check-long:
+	@MMA_KILL=thorough tests/check vm-6.12 vm-7
+
 .PHONY: demo
 demo:
 	@BREAK='$(BREAK)' demo/run
