@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Dovecot as Debian 13 has it: every protocol, LMTP over the network, and its sockets
+made by itself or by systemd (dovecot.socket)."""
+GUEST = "systemd-dovecot"
+
+import itertools
+
+import machine
+import mma
+from clients import FAMILIES, Imap, Pop3, Sieve, SubmitLmtp
+from machine import CERT, KEY
+from server import Server, make_maildir, put_message
+
+CONF = f"""
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+protocols {{
+  imap = yes
+  pop3 = yes
+  sieve = yes
+  lmtp = yes
+}}
+auth_username_format = %{{user | username | lower}}
+mail_driver = maildir
+mail_home = /srv/mail/%{{user}}
+mail_path = ~/Maildir
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+auth_allow_cleartext = yes
+passdb static {{
+  password = secret
+}}
+userdb static {{
+}}
+ssl_server {{
+  cert_file = {CERT}
+  key_file = {KEY}
+}}
+sieve_script personal {{
+  driver = file
+  path = ~/sieve
+  active_path = ~/.dovecot.sieve
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = 24
+  }}
+}}
+"""
+
+
+class Dovecot(Server):
+    packages = ["dovecot-core"]
+    units = ["dovecot.service"]
+    ports = "143,993,110,995,4190,24"
+    listens = [143, 993, 110, 995, 4190, 24]
+    sessions = [Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
+                Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls"),
+                Sieve("sieve", 4190), Sieve("sieve, STARTTLS", 4190, "starttls"), SubmitLmtp("lmtp", 24)]
+
+    overheard = ["Time moved"]  # the emulator's clock
+
+    def configure(self):
+        machine.systemctl("mask", "dovecot.socket")
+        make_maildir("mail")
+        put_message("mail")
+        machine.write("/etc/dovecot/dovecot.conf", CONF)
+
+    def by_socket_unit(self):
+        """The sockets are systemd's: the socket unit is enabled, too."""
+        machine.systemctl("unmask", "dovecot.socket")
+        machine.systemctl("stop", "dovecot.service")
+        self.units = ["dovecot.socket", "dovecot.service"]
+        self.enable()
+        machine.systemctl("start", "dovecot.socket")
+        protocols = machine.listeners("dovecot.socket")
+        assert {port for _, port in protocols} >= {143, 993} and set(protocols.values()) == {"mptcp"}, protocols
+        for session, protocol in itertools.product(self.sessions, (mma.MPTCP, mma.TCP)):
+            for family in FAMILIES.values():
+                session.run(self, protocol, family)
+        machine.systemctl("stop", "dovecot.socket", "dovecot.service")
+        mma.run([machine.TOOL, "--disable", "dovecot.socket"])
+        machine.systemctl("mask", "dovecot.socket")
+        self.units = ["dovecot.service"]
+        self.start()
+
+    features = {"dovecot.socket": by_socket_unit}
+
+
+SERVER = Dovecot()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a server's file says of it: see README.md."""
+
+import glob
+import os
+
+import machine
+import mma
+from clients import ADDRESS, USER, new_message
+
+MAILDIR = "/srv/mail/box/Maildir"
+
+
+class Server:
+    packages = []  # whose versions the table names
+    units = []  # what --enable is given; the last one is the server
+    ports = None  # --port; None: the default list
+    listens = []  # ports that are MPTCP once it is attached
+    sessions = []
+    features = {}  # name: what is tried besides, with the server attached
+    can_reload = True
+    expected = ()  # alarms of the log that a feature has provoked
+    overheard = ()  # what may be in an alarm that has nothing to do with all this
+
+    def configure(self):
+        """Before the first start."""
+
+    def start(self):
+        machine.systemctl("start", *self.units)
+        self.settle()
+
+    def restart(self):
+        machine.systemctl("restart", *self.units)
+        self.settle()
+
+    def reload(self):
+        machine.systemctl("reload", self.units[-1])
+        self.settle()
+
+    def settle(self):
+        for port in self.listens:
+            machine.await_port(port)
+
+    def log(self):
+        """Its lines of this boot."""
+        return machine.journal(self.units)
+
+    def user(self):
+        """What a client logs in as."""
+        return USER
+
+    def delivered(self, ident):
+        """The message that is known by this, once it is in the mailbox."""
+        needle = f"Subject: {ident}\r\n".encode()
+        for path in glob.glob(f"{MAILDIR}/new/*") + glob.glob(f"{MAILDIR}/cur/*"):
+            with open(path, "rb") as f:
+                if needle.replace(b"\r\n", b"\n") in f.read(4096).replace(b"\r\n", b"\n"):
+                    f.seek(0)
+                    data = f.read()
+                    os.unlink(path)
+                    return data
+        return None
+
+    # For its features
+
+    def enable(self, *words):
+        mma.run([machine.TOOL, "--enable", *self.units, *(["--port", self.ports] if self.ports else []), *words])
+
+
+def make_maildir(owner):
+    """Empty, of this user."""
+    machine.sh(f"""install -d -m 755 /srv/mail
+                   for d in box box/Maildir box/Maildir/new box/Maildir/cur box/Maildir/tmp; do
+                       install -d -o {owner} -g {owner} -m 700 /srv/mail/$d
+                   done""")
+
+
+def put_message(owner):
+    """One message is in the mailbox, for those that fetch."""
+    _, message = new_message()
+    path = f"{MAILDIR}/new/1.suite"
+    with open(path, "wb") as f:
+        f.write(f"Delivered-To: {ADDRESS}\r\n".encode().replace(b"\r\n", b"\n") + message.replace(b"\r\n", b"\n"))
+    machine.sh(f"chown {owner}:{owner} {path}")
