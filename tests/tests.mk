@@ -112,3 +112,9 @@ fuzz-corpus: $(FUZZ_BIN)
 		$(TESTS)/fuzz/$$target.corpus || exit 1; done
 
 -include $(wildcard $(TESTS)/*/*.d)
+
+# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the table of it.
+.PHONY: servers
+servers:
+	@rc=0; tests/vm/servers/run || rc=$$?; \
+	tests/vm/servers/table build/servers >docs/servers.md.new && mv docs/servers.md.new docs/servers.md; exit $$rc

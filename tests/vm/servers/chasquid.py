@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""chasquid as Debian 13 has it: a static Go program, which no preloaded library reaches."""
+"""chasquid as Debian 13 has it: a static Go program, which no preloaded library reaches,
+with sockets that are all systemd's."""
 GUEST = "systemd-chasquid"
 
 import machine
@@ -10,9 +11,6 @@ from server import MAILDIR, Server, make_maildir
 CONF = f"""
 hostname: "{NAME}"
 max_data_size_mb: 50
-smtp_address: ":25"
-submission_address: ":587"
-submission_over_tls_address: ":465"
 mail_delivery_agent_bin: "/usr/local/bin/deliver"
 data_dir: "/var/lib/chasquid"
 mail_log_path: "<syslog>"
@@ -21,7 +19,8 @@ mail_log_path: "<syslog>"
 
 class Chasquid(Server):
     packages = ["chasquid"]
-    units = ["chasquid.service"]
+    units = ["chasquid-smtp.socket", "chasquid-submission.socket", "chasquid-submission_tls.socket",
+             "chasquid.service"]
     listens = [25, 465, 587]
     sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls"),
                 Submit("submission", 587, "starttls", log_in=True), Submit("submissions", 465, "tls", log_in=True)]
@@ -38,7 +37,6 @@ class Chasquid(Server):
             cp {KEY} /etc/chasquid/certs/{NAME}/privkey.pem
             chasquid-util user-create box@{DOMAIN} --password=secret
             chmod -R a+rX /etc/chasquid
-            systemctl disable --now chasquid-smtp.socket chasquid-submission.socket chasquid-submission_tls.socket || :
         """)
 
 

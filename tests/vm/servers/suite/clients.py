@@ -129,6 +129,10 @@ class Submit(Session):
     """A message is handed over, and arrives."""
     client = _Smtp
 
+    def __init__(self, *args, to=ADDRESS, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.to = to
+
     def talk(self, server, dialled):
         ident, message = new_message()
         smtp = self.client(dialled, self.tls == "tls")
@@ -136,7 +140,7 @@ class Submit(Session):
             smtp.starttls(context=CONTEXT(cafile=CERT))
         if self.log_in:
             smtp.login(ADDRESS, PASSWORD)
-        assert smtp.sendmail("someone@client.test", [ADDRESS], message) == {}
+        assert smtp.sendmail("someone@client.test", [self.to], message) == {}
         smtp.quit()
         compare(mma.wait_until(lambda: server.delivered(ident), f"{ident} arrives", 60))
 
