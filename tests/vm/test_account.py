@@ -5,13 +5,14 @@ import errno
 import json
 import os
 import pathlib
+import socket
 
 import pytest
 
 import traffic as generator
 from bpfsys import obj_get, obj_pin
-from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, check, listen, make_socket, map_dict, mma, run,
-                 service, status, sysctl, try_connection)
+from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, check, connect, listen, make_socket, map_dict,
+                 mma, run, service, status, sysctl, try_connection, wait_until)
 
 SEED = 8684
 LINKS = {"account_event": "mptcp_event", "account_event_2": "mptcp_event",
@@ -92,6 +93,57 @@ def test_restarts(traffic, services):
     assert_counted(second, services)
 
 
+def test_never_accepted(cgroup):
+    """What waits in a listener's queue when that is closed was counted as it came."""
+    attach(cgroup, "--port", "25")
+    with listen(25, cgroup=cgroup) as listener, connect("127.0.0.1", 25), connect("127.0.0.1", 25, proto=TCP):
+        assert rows(cgroup) == {(25, "listen"): {"mptcp": 1, "plain": 1}}
+        listener.close()
+        assert rows(cgroup) == {(25, "listen"): {"mptcp": 1, "plain": 1}}
+
+
+def test_join_that_fails(network, traffic, services):
+    """The server sees neither a subflow nor a fallback; to the client it had been
+    one."""
+    made = traffic()
+    run(["nft", "-f", "-"], stdin="""table inet lossy { chain in { type filter hook prerouting priority -500;
+        iifname s1 tcp flags & syn == 0 reset tcp option mptcp
+        }
+        }""", netns=network.server)
+    try:
+        client = connect(generator.SERVER[socket.AF_INET], generator.LISTED, cgroup=services[1], netns=network.client)
+        with client, made.listeners[generator.LISTED].accept()[0] as server:
+            client.sendall(b"?")
+            assert server.recv(1) == b"?"
+            server.sendall(b"!")
+            assert client.recv(1) == b"!"
+            wait_until(lambda: rows(services[1]) == {(generator.LISTED, "connect"): {"mptcp": 1, "subflows": 1}},
+                       "the client's subflow")
+            wait_until(lambda: generator.subflows(client) == 0, "the server's reset")
+    finally:
+        run(["nft", "delete table inet lossy"], netns=network.server)
+    assert rows(services[0]) == {(generator.LISTED, "listen"): {"mptcp": 1}}
+
+
+def test_route_changes(network, traffic, services):
+    """The kernel takes the next packet for the one that finishes the handshake."""
+    made = traffic()
+    client = connect(generator.SERVER[socket.AF_INET], generator.TCP_OUTSIDE, proto=0, cgroup=services[1],
+                     netns=network.client)
+    with client, made.listeners[generator.TCP_OUTSIDE].accept()[0] as server:
+        sysctl("kernel.bpf_stats_enabled", 1)
+        try:
+            before = runs()["account_connect"]
+            for n in range(3):
+                run(["ip", "-n", network.client, "addr", "add", f"10.9.9.{n}/32", "dev", "c0"])
+                server.sendall(b"!")
+                assert client.recv(1) == b"!"
+            assert runs()["account_connect"] > before, "it was called anew"
+        finally:
+            sysctl("kernel.bpf_stats_enabled", 0)
+    assert rows(services[1]) == {(generator.TCP_OUTSIDE, "connect"): {"fell_back": 1}}
+
+
 def another_build(path):
     """The tool as another build: by its id, which decides what replaces what."""
     own = map_dict("meta")[0][6].encode()
@@ -154,7 +206,7 @@ def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
     function = "mptcp_subflow_drop_ctx"
     monkeypatch.setenv("MMA_TOOL", without(function, tmp_path / "tool"))
     done = attach(cgroup, "--port", "25")
-    assert done.err.count("connections will not be counted") == 1
+    assert done.err.count("connections will not be counted: ") == 1
     now = status()
     assert now["armed"] and now["accounting"] == {"counted": False,
                                                   "reason": f"this kernel has no function {function[:-1]}X"}
@@ -171,7 +223,7 @@ def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
 def test_loading_refused(cgroup):
     """By the kernel, whatever its reason: all else is attached."""
     done = run([f"{HERE}/failat", str(errno.EPERM), "account_accept", _tool(), "--cgroup", str(cgroup)])
-    assert done.err.count("connections will not be counted") == 1
+    assert done.err.count("connections will not be counted: ") == 1
     assert status()["armed"] and not status()["accounting"]["counted"]
     assert mma("--refresh").rc == 0
     assert status()["accounting"] == COUNTED

@@ -127,6 +127,7 @@ def test_first_attach(cgroup):
     def complete():
         mma(*args, check=True)
         armed(cgroup)
+        assert status()["accounting"]["counted"]
         assert protocol() == TCP
 
     taken, news = sweep(args, complete, lambda: rule2.check(cgroup), lambda: None, detach_if_any)
@@ -216,6 +217,7 @@ def test_refresh_over_an_older_build(cgroup, invariant):
         mma("--refresh", check=True)
         assert map_dict("meta")[0][6] != "another build", before
         armed(cgroup)
+        assert status()["accounting"]["counted"]
         assert not [p for p in state()[0] if p.endswith("-new")], "no pin of a killed run stays"
     assert sweep(["--refresh"], complete, lambda: armed(cgroup), prepare, lambda: None)[0] > 30
     assert invariant.pause() > 0
