@@ -8,6 +8,10 @@
  * Fails to plain TCP: 0 means "no opinion", so that the kernel's own answer and
  * every other program on the hook stand (a non-zero one would silence them,
  * "return protocol" included).
+ *
+ * Two programs, as the kernel leaves one out that it finds running on this CPU
+ * already (__bpf_prog_enter_recur): where it preempts tasks, amid the socket(2) of
+ * another one. What upgrade left out, upgrade_2 decides.
  */
 #include "maps.h"
 #include "mptcp_pernet.h"
@@ -26,6 +30,14 @@ char LICENSE[] SEC("license") = "GPL";
  * both programs run, the newer one first: of what both see, the one that `meta`
  * names counts. What is upgraded the second one does not see. */
 const volatile __u64 own_build;
+
+/* The task that upgrade has left TCP, until upgrade_2 sees it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64); /* its address */
+} decided SEC(".maps");
 
 /*
  * The nearest attached ancestor of the current task's cgroup: one helper call
@@ -76,20 +88,19 @@ static __always_inline enum mma_counter verdict(const struct mma_meta *m, int fa
 	return enabled ? MMA_UPGRADED : MMA_KEPT_MPTCP_OFF;
 }
 
-SEC("fmod_ret/update_socket_protocol")
-int BPF_PROG(upgrade, int family, int type, int protocol)
+static __always_inline bool is_tcp(int family, int type, int protocol)
+{
+	return (family == AF_INET || family == AF_INET6) && (type & SOCK_TYPE_MASK) == SOCK_STREAM &&
+	       (!protocol || protocol == IPPROTO_TCP);
+}
+
+static __always_inline int decide(int family)
 {
 	struct mma_service_ref *service;
 	enum mma_counter why;
 	struct mma_meta *m;
 	__u32 zero = 0;
 
-	if (family != AF_INET && family != AF_INET6)
-		return 0;
-	if ((type & SOCK_TYPE_MASK) != SOCK_STREAM)
-		return 0;
-	if (protocol && protocol != IPPROTO_TCP)
-		return 0;
 	m = bpf_map_lookup_elem(&meta, &zero);
 	if (!m)
 		return 0;
@@ -100,4 +111,37 @@ int BPF_PROG(upgrade, int family, int type, int protocol)
 	if (why == MMA_UPGRADED || *(__u64 *)m->build_id == own_build)
 		count(service->slot, why);
 	return why == MMA_UPGRADED ? IPPROTO_MPTCP : 0;
+}
+
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(upgrade, int family, int type, int protocol)
+{
+	__u64 *task;
+	__u32 zero = 0;
+	int chosen;
+
+	if (!is_tcp(family, type, protocol))
+		return 0;
+	chosen = decide(family);
+	task = bpf_map_lookup_elem(&decided, &zero);
+	if (!chosen && task)
+		*task = (__u64)bpf_get_current_task_btf();
+	return chosen;
+}
+
+/* Runs after upgrade, and only where that has not upgraded. */
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(upgrade_2, int family, int type, int protocol)
+{
+	__u64 *task;
+	__u32 zero = 0;
+
+	if (!is_tcp(family, type, protocol))
+		return 0;
+	task = bpf_map_lookup_elem(&decided, &zero);
+	if (task && *task == (__u64)bpf_get_current_task_btf()) {
+		*task = 0;
+		return 0;
+	}
+	return decide(family);
 }

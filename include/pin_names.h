@@ -22,6 +22,7 @@
 #define MMA_PIN_PROGS "progs"
 
 #define MMA_PIN_UPGRADE "upgrade"
+#define MMA_PIN_UPGRADE_2 "upgrade_2"
 #define MMA_PIN_MKDIR "follow_mkdir"
 #define MMA_PIN_RMDIR "follow_rmdir"
 #define MMA_PIN_STRIP "strip"

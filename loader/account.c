@@ -35,6 +35,21 @@ static void drop_links(void)
 	}
 }
 
+/* In the old ones' place, before the links: a run that is killed between the two
+ * leaves links of other programs, by which the next one knows. */
+static int pin_programs(const struct bpf_object *object)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < N_WATCHED; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(object, watched[i].name);
+
+		err = pin_replace(bpf_program__fd(program), MMA_PIN_PROGS, watched[i].name);
+	}
+	return err;
+}
+
 void account_attach(const struct bpf_object *object)
 {
 	for (size_t i = 0; i < N_WATCHED; i++) {
@@ -50,17 +65,19 @@ void account_attach(const struct bpf_object *object)
 		     watched[i].function, strerror(errno));
 		break;
 	}
+	if (links[N_WATCHED - 1] && pin_programs(object)) {
+		note(NOT_COUNTED "%s", fault_remembered());
+		fault_forget();
+		drop_links();
+	}
 	if (!links[N_WATCHED - 1])
 		drop_links();
 }
 
-static int pin(const struct bpf_object *object, size_t i)
+static int pin_link(size_t i)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(object, watched[i].name);
-	int err = pin_replace(bpf_program__fd(program), MMA_PIN_PROGS, watched[i].name);
+	int err = pin_replace(bpf_link__fd(links[i]), MMA_PIN_LINKS, watched[i].name);
 
-	if (!err)
-		err = pin_replace(bpf_link__fd(links[i]), MMA_PIN_LINKS, watched[i].name);
 	if (!err)
 		bpf_link__disconnect(links[i]); /* the pin holds it */
 	return err;
@@ -74,12 +91,12 @@ static void unpin(void)
 			fault_forget();
 }
 
-void account_settle(const struct bpf_object *object)
+void account_settle(void)
 {
 	int err = links[0] ? 0 : -ENOENT;
 
 	for (size_t i = 0; !err && i < N_WATCHED; i++)
-		err = pin(object, i);
+		err = pin_link(i);
 	if (err && links[0])
 		note(NOT_COUNTED "%s", fault_remembered());
 	if (err) {

@@ -8,13 +8,13 @@
 
 struct bpf_object;
 
-/* Attaches those that are loaded; until account_settle() the older ones, which
- * are pinned, stay and go on counting. */
+/* Attaches those that are loaded, and pins the programs; until account_settle()
+ * the older ones' links, which are pinned, stay and go on counting. */
 void account_attach(const struct bpf_object *object);
 
-/* Pins what is attached over the older ones, which go with that; or, where it is
+/* Pins what is attached over the older links, which go with that; or, where it is
  * not, nothing is left of them. To be called once `meta` names this build. */
-void account_settle(const struct bpf_object *object);
+void account_settle(void);
 
 /* Whether there is nothing to repair: attached, or refused when it was loaded. */
 bool account_is_settled(void);

@@ -198,7 +198,7 @@ static bool refuses_any_fentry(void)
 
 static void check_upgrade(struct checks *checks)
 {
-	static const struct trial trial = { { "upgrade" }, attach_and_drop };
+	static const struct trial trial = { { "upgrade", "upgrade_2" }, attach_and_drop };
 	const char *operation;
 	int err;
 

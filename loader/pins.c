@@ -191,7 +191,7 @@ int pin_replace(int fd, const char *sub, const char *name)
 
 	snprintf(fresh_name, sizeof(fresh_name), "%s" MMA_PIN_NEW, name);
 	fresh = pin_path(sub, fresh_name);
-	unlink(fresh.path); /* of a run that was killed here */
+	unlink(fresh.path); /* of a run that was killed here; pins_sweep() is yet to come */
 	err = bpf_obj_pin(fd, fresh.path);
 	if (!err && rename(fresh.path, pin.path)) {
 		err = -errno;
@@ -256,6 +256,24 @@ static int remove_one(const char *name, void *data)
 	if (!removal->err)
 		removal->err = err;
 	return 0;
+}
+
+static int remove_unfinished(const char *name, void *data)
+{
+	size_t len = strlen(name), end = strlen(MMA_PIN_NEW);
+
+	return len > end && !strcmp(name + len - end, MMA_PIN_NEW) ? remove_one(name, data) : 0;
+}
+
+int pins_sweep(void)
+{
+	struct removal links = { MMA_PIN_LINKS, 0 }, progs = { MMA_PIN_PROGS, 0 };
+	int err = each_in(links.sub, "", remove_unfinished, &links), also;
+
+	also = each_in(progs.sub, "", remove_unfinished, &progs);
+	if (links.err || progs.err)
+		return links.err ? links.err : progs.err;
+	return err ? err : also;
 }
 
 static int remove_in(const char *sub)

@@ -58,6 +58,9 @@ int pin_remove(const char *sub, const char *name);
 typedef int pin_fn(const char *name, void *data);
 int pins_each_link(const char *prefix, pin_fn *each, void *data);
 
+/* Removes what killed runs left of pin_replace(). */
+int pins_sweep(void);
+
 /* Removes every pin and the directories, links first. */
 int pins_remove_all(void);
 

@@ -57,6 +57,8 @@ int programs_armed(const char **ret_reason)
 	} links[] = {
 		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING,
 		  "the upgrade program is not attached; repair: --refresh" },
+		{ MMA_PIN_UPGRADE_2, BPF_LINK_TYPE_TRACING,
+		  "the second upgrade program is not attached; repair: --refresh" },
 		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
 		  "new cgroups are not followed; repair: --refresh" },
 		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
@@ -80,6 +82,7 @@ static const struct {
 	size_t offset; /* of the program in the skeleton */
 } programs_pinned[] = {
 	{ MMA_PIN_UPGRADE, offsetof(struct mma, progs.upgrade) },
+	{ MMA_PIN_UPGRADE_2, offsetof(struct mma, progs.upgrade_2) },
 	{ MMA_PIN_MKDIR, offsetof(struct mma, progs.follow_mkdir) },
 	{ MMA_PIN_RMDIR, offsetof(struct mma, progs.follow_rmdir) },
 	{ MMA_PIN_STRIP, offsetof(struct mma, progs.strip) },
@@ -244,7 +247,10 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	int err;
 
 	account_attach(programs->obj);
-	err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+	/* Of a hook's programs the one that was attached last runs first. */
+	err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
+	if (!err)
+		err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
@@ -254,7 +260,7 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
 	if (err)
 		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
-	account_settle(programs->obj);
+	account_settle();
 	return 0;
 }
 

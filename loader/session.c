@@ -46,7 +46,9 @@ int session_sweep(const struct maps *maps)
 {
 	int err = strip_sweep(maps);
 
-	return err ? err : repair_sweep(maps);
+	if (!err)
+		err = repair_sweep(maps);
+	return err ? err : pins_sweep();
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

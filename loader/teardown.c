@@ -18,6 +18,9 @@ int teardown(const struct maps *maps)
 	__u64 id;
 	int err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE), also;
 
+	also = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	if (!err)
+		err = also;
 	/* The maps are emptied as well: a map may outlive its pin in another
 	 * program's hands. */
 	if (maps->paths >= 0)

@@ -56,6 +56,15 @@ def obj_pin(fd, path):
     bpf(OBJ_PIN, bytearray(struct.pack("=QII", ctypes.addressof(name), fd, 0)))
 
 
+def program_of(path):
+    """The id of the program that is pinned there, or that the link there has."""
+    fd = obj_get(path)
+    with open(f"/proc/self/fdinfo/{fd}") as f:
+        fields = dict(line.split(":", 1) for line in f)
+    os.close(fd)
+    return int(fields["prog_id"])
+
+
 def map_create(kind, key_size, value_size, entries, flags=0):
     return bpf(MAP_CREATE, bytearray(struct.pack("=IIIII", kind, key_size, value_size, entries, flags)))
 

@@ -90,7 +90,7 @@ def test_changes_nothing(service):
 
 
 def test_leaves_no_program():
-    names = {"upgrade", "follow_mkdir", "follow_rmdir", "strip", "locate", "account_event", "account_accept"}
+    names = {"upgrade", "upgrade_2", "follow_mkdir", "follow_rmdir", "strip", "locate", "account_event", "account_accept"}
 
     def ours():
         return {p for p in objects()["prog"] if any(f"name {n} " in listed(p) for n in names)}

@@ -18,13 +18,13 @@ from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, make_socket
                  so_protocol, status, wait_until)
 
 LOCK = "/run/mptcp-mail-attach.lock"
-PROGRAMS = {"upgrade": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1, "repair_set": 1,
+PROGRAMS = {"upgrade": 1, "upgrade_2": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1, "repair_set": 1,
             "account_event": 1, "account_event_2": 1, "account_accept": 1, "account_connect": 1}
 
 
 def links(groups):
     """repair has two for each cgroup."""
-    return {"tracing": 5, "raw_tracepoint": 2, "tcx": 1, "cgroup": 2 * groups}
+    return {"tracing": 6, "raw_tracepoint": 2, "tcx": 1, "cgroup": 2 * groups}
 
 
 def bpftool(kind):
@@ -199,7 +199,7 @@ def test_each_bpf_call_failing_at_a_second_attach(cgroup):
     assert failed > 10
 
 
-@pytest.mark.parametrize("program", ["upgrade", "follow_mkdir", "strip"])
+@pytest.mark.parametrize("program", ["upgrade", "upgrade_2", "follow_mkdir", "strip"])
 def test_a_program_refused(cgroup, program):
     """EPERM for one program alone, as some kernels have it for trampolines: exit
     3, and what was refused is named."""

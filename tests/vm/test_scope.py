@@ -3,14 +3,17 @@
 
 import errno
 import itertools
+import json
 import os
+import re
 import socket
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from invariant import PORT as NEVER_LISTED
-from mma import (CGROUPS, HERE, MPTCP, TCP, Cgroup, Map, attach, connect, counters, inside, is_mptcp, join,
+from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, inside, is_mptcp, join,
                  listen, make_socket, mma, resident, run, so_protocol, sysctl, try_connection, unshare)
 
 FLAGS = [0, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK]
@@ -102,6 +105,30 @@ def test_scrubbed_environment(cgroup):
     argv = ["/usr/bin/env", "-i", f"{HERE}/sockproto"]
     assert run(argv, cgroup=cgroup, env={}).out == f"{MPTCP}\n"
     assert run(argv, env={}).out == f"{TCP}\n"
+
+
+@pytest.fixture
+def full_preemption():
+    """The kernel preempts tasks, as it does out of the box from 7.0 on."""
+    run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)  # or it is
+    path = "/sys/kernel/debug/sched/preempt"
+    with open(path) as f:
+        before = re.search(r"\((\w+)\)", f.read())[1]
+    Path(path).write_text("full")
+    yield
+    Path(path).write_text(before)
+
+
+def test_preempted_amid_socket(cgroup, invariant, full_preemption):
+    """While one task is in upgrade, another one's socket(2) on the same CPU."""
+    attach(cgroup)
+    invariant.pause()
+    lines = run([f"{HERE}/preempt", "3"], cgroup=cgroup, timeout=60).out.splitlines()
+    made, tcp = (sum(map(int, column)) for column in zip(*map(str.split, lines)))
+    program = json.loads(run(["bpftool", "-j", "prog", "show", "pinned", f"{PINS}/progs/upgrade"]).out)
+    invariant.resume()
+    assert program["recursion_misses"] > 0, "preempted in time, or this shows nothing"
+    assert (made > 1000, tcp) == (True, 0)
 
 
 def test_parents_and_siblings(cgroup):

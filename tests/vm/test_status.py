@@ -58,6 +58,7 @@ def test_keys_of_the_contract(attached):
 
 @pytest.mark.parametrize("link, reason", [
     ("upgrade", "the upgrade program is not attached; repair: --refresh"),
+    ("upgrade_2", "the second upgrade program is not attached; repair: --refresh"),
     ("follow_mkdir", "new cgroups are not followed; repair: --refresh"),
     ("follow_rmdir", "removed cgroups are not followed; repair: --refresh"),
 ])
