@@ -10,7 +10,7 @@ import os
 import pytest
 
 import mma as mma_
-from units import THIS, install, remove_drop_ins, remove_units
+from units import THIS, install, quicken_reloads, remove_drop_ins, remove_units
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,15 +18,6 @@ def warm():
     """The package of this version, installed."""
     quicken_reloads()
     install(THIS)
-
-
-def quicken_reloads():
-    """A reload runs every generator, two seconds in all under emulation; only
-    that of init scripts serves a test."""
-    os.makedirs("/run/systemd/system-generators", exist_ok=True)
-    for name in os.listdir("/usr/lib/systemd/system-generators"):
-        if "sysv" not in name:
-            os.symlink("/dev/null", f"/run/systemd/system-generators/{name}")
 
 
 def clean_up():
