@@ -64,7 +64,7 @@ def fleet(clean_module):
     with replaced(f"#!/bin/sh\nread -r cgroup </proc/self/cgroup\ncase $cgroup in\n{script}esac\n"), \
             open("/run/mptcp-mail-attach.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        systemctl("start", *[unit.name for unit in units.values()], check=False)
+        systemctl("start", *[unit.name for unit in units.values()], check=False, timeout=300)
     shown = show_all(units.values(), "StatusText", "InvocationID", "Result", "InactiveExitTimestampMonotonic",
                      "ActiveEnterTimestampMonotonic")
     return {case: (unit, shown[unit.name]) for case, unit in units.items()}

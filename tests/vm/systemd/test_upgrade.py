@@ -10,6 +10,7 @@ import socket
 import pytest
 
 import mma
+from bpfsys import obj_get
 from invariant import Background
 from mma import Cgroup, Map, counters
 from units import (HERE, MPTCP, NEXT, THIS, Unit, enable, install, own_objects, reload_systemd, run, show,
@@ -123,6 +124,36 @@ def test_upgrade_and_downgrade_under_load(load):
     assert counters("/system.slice/storm-off.service")["kept_mptcp_off"] == kept
     assert restarts > 10
     assert counters("/churn.service")["restarts"] == restarts
+
+
+def sockets(n):
+    for _ in range(n):
+        socket.socket().close()
+
+
+@pytest.mark.usefixtures("this_version")
+def test_nothing_is_counted_twice(clean):
+    """While a newer build takes over, both run: here for as long as the links of
+    the older one are held."""
+    service = Cgroup("service.service")
+    mma.mma("--cgroup", service, check=True)
+    held = [obj_get(f"{mma.PINS}/links/{name}") for name in ("upgrade", "follow_mkdir", "follow_rmdir")]
+    install(NEXT)
+    before = counters(service)
+    mma.inside(sockets, 10, cgroup=service)
+    mma.sysctl("net.mptcp.enabled", 0)
+    try:
+        mma.inside(sockets, 20, cgroup=service)
+    finally:
+        mma.sysctl("net.mptcp.enabled", 1)
+    for _ in range(3):
+        service.restart()
+    now = counters(service)
+    grown = {name: now[name] - before[name] for name in now if now[name] != before[name]}
+    for link in held:
+        os.close(link)
+    service.remove()
+    assert grown == {"upgraded": 10, "kept_mptcp_off": 20, "restarts": 3}
 
 
 @pytest.mark.usefixtures("this_version")
