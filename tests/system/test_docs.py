@@ -7,7 +7,9 @@ import json
 import os
 import re
 import statistics
+import shutil
 import subprocess
+import tarfile
 
 import pytest
 
@@ -234,3 +236,18 @@ def test_readme_has_the_measured_figures():
     measured = (statistics.median(figures["stalls_cut_silently"]), statistics.median(figures["stalls_cut_by_link_down"]),
                 figures["two_to_one"])
     assert [float(n) for n in told.groups()] == [round(n, 1) for n in measured]
+
+
+def test_dist(tmp_path):
+    """What make dist packs is what the package is built from: all that is committed."""
+    if not shutil.which("git"):
+        pytest.skip("no git")
+    listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", "-z", "HEAD"], cwd=REPO, check=False,
+                            capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"nothing to pack: {listed.stderr}")
+    subprocess.run(["make", "-s", "dist", f"BUILD={tmp_path}"], cwd=REPO, check=True, capture_output=True)
+    version = text("VERSION").strip()
+    with tarfile.open(f"{tmp_path}/mptcp-mail-attach-{version}.tar.gz") as tar:
+        packed = sorted(m.name for m in tar if not m.isdir())
+    assert packed == sorted(f"mptcp-mail-attach-{version}/{name}" for name in listed.stdout.split("\0")[:-1])

@@ -26,7 +26,8 @@ CASES = {
     "hangs": ("exec sleep 1000", [f"timeout: sending signal TERM to {ABOUT}"], ""),
     "stays": (FOREVER, [f"timeout: sending signal {name} to {ABOUT}" for name in ("TERM", "KILL")], ""),
     # systemd would give up before the usual bound, and "-" does not help there.
-    "hasty": (FOREVER, [f"timeout: sending signal {name} to {ABOUT}" for name in ("TERM", "KILL")], "TimeoutStartSec=8"),
+    "hasty": (FOREVER, [f"timeout: sending signal {name} to {ABOUT}" for name in ("TERM", "KILL")],
+              "TimeoutStartSec=8"),
     "waits": (f'exec {TOOL}.away "$@"',
               ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: held by another run for 5 s; see who: fuser "
                "/run/mptcp-mail-attach.lock"], ""),
@@ -55,7 +56,7 @@ def plain(lines):
 @pytest.fixture(scope="module")
 def fleet(clean_module):
     """A unit for each case, all started at once: {case: what systemd shows}."""
-    units = {case: Unit(f"{case}.service", 2600 + i, settings) for i, (case, (_, _, settings)) in enumerate(CASES.items())}
+    units = {case: Unit(f"{case}.service", 2600 + i, CASES[case][2]) for i, case in enumerate(CASES)}
     reload_systemd()
     enable(*CASES)
     with open(units["hasty"].dropin) as f:

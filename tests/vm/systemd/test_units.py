@@ -150,7 +150,8 @@ def test_missing(clean):
 
 
 def test_bad_names(clean):
-    for name in ("", "a/b", "../x.service", "a b", "-x.service", "x.timer", "x.target", "a\nb", "x" * 260, "café.service"):
+    for name in ("", "a/b", "../x.service", "a b", "-x.service", "x.timer", "x.target", "a\nb", "x" * 260,
+                 "café.service"):
         got = mma("--enable", "x.socket", name)
         assert got.rc == 2 and got.err.count("\n") == 1, got
         assert not os.path.exists(DROPIN.format("x.socket")), name

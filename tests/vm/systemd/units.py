@@ -53,7 +53,8 @@ class Unit:
         self.name, self.port = name, port
         self.file = f"{RUNTIME}/{name}"
         with open(self.file, "w") as f:
-            f.write(f"[Unit]\nStartLimitIntervalSec=0\n{unit}\n[Service]\nType=notify\n{before}\nExecStart={SERVER} {port}\n{settings}\n")
+            f.write(f"[Unit]\nStartLimitIntervalSec=0\n{unit}\n"
+                    f"[Service]\nType=notify\n{before}\nExecStart={SERVER} {port}\n{settings}\n")
 
     @property
     def dropin(self):
