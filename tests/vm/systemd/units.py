@@ -10,6 +10,7 @@ import shutil
 import socket
 
 import mma
+from bpfsys import Map
 from mma import MPTCP, TCP, run, wait_until  # noqa: F401 (for the tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -148,7 +149,7 @@ def own_objects():
         return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith("sd_"))
     # A link of repair is named by the cgroup's id, which every restart makes anew.
     pins = sorted(re.sub(r"(repair-[a-z]+)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
-    entries = {name: len(mma.map_dict(name)) for name in ("ports", "cgroups", "paths", "netns", "meta")}
+    entries = {name: len(mma.map_dict(name)) for name in Map.SHAPES if name not in ("departed", "stats")}
     return {"progs": found("prog", "name", "type"), "maps": found("map", "name", "bytes_memlock"), "pins": pins,
             "entries": entries}
 
