@@ -22,14 +22,14 @@ static const char format[] = "# Written by mptcp-mail-attach --enable, removed b
 			     "[%s]\n"
 			     "ExecStartPre=-+/usr/bin/timeout -v -k %s %s --cgroup self%s%s%s\n";
 
-/* Twelve seconds in all, or where systemd gives up on the start before that,
- * well within its time. */
+/* Twelve seconds in all, but never more than half of the time that systemd gives
+ * to the start: the other half is the server's. */
 #define BOUND "2 10"
-#define BOUND_MS 15000
+#define BOUND_MS 24000
 
 static const char *bound_of(const struct unit *unit, char ret_text[32])
 {
-	unsigned int kill = unit->start_ms / 500, term = unit->start_ms / 166; /* in 0.1 s */
+	unsigned int kill = unit->start_ms / 1000, term = unit->start_ms / 250; /* in 0.1 s */
 
 	if (unit->start_ms >= BOUND_MS)
 		return BOUND;

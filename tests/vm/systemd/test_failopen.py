@@ -27,7 +27,7 @@ CASES = {
     "stays": (FOREVER, [f"timeout: sending signal {name} to {ABOUT}" for name in ("TERM", "KILL")], ""),
     # systemd would give up before the usual bound, and "-" does not help there.
     "hasty": (FOREVER, [f"timeout: sending signal {name} to {ABOUT}" for name in ("TERM", "KILL")],
-              "TimeoutStartSec=8"),
+              "TimeoutStartSec=12"),
     "waits": (f'exec {TOOL}.away "$@"',
               ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: held by another run for 5 s; see who: fuser "
                "/run/mptcp-mail-attach.lock"], ""),
@@ -60,7 +60,7 @@ def fleet(clean_module):
     reload_systemd()
     enable(*CASES)
     with open(units["hasty"].dropin) as f:
-        assert "timeout -v -k 1.6 4.8 " in f.read()
+        assert "timeout -v -k 1.2 4.8 " in f.read()
     script = "".join(f"*/{case}.service) {command} ;;\n" for case, (command, _, _) in CASES.items())
     with replaced(f"#!/bin/sh\nread -r cgroup </proc/self/cgroup\ncase $cgroup in\n{script}esac\n"), \
             open("/run/mptcp-mail-attach.lock", "w") as lock:
