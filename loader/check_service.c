@@ -112,7 +112,7 @@ static const struct server {
 	const char *text, *remedy;
 } servers[] = {
 	{ "/postfix/", postfix_suffers,
-	  "Postfix warns for each MPTCP connection, as this kernel does not answer getsockopt(TCP_MAXSEG); mail flows all the same",
+	  "Postfix warns for each MPTCP connection that it makes, as this kernel does not answer getsockopt(TCP_MAXSEG); mail flows all the same",
 	  "attach it by --enable, which has that answered, or ignore the warning" },
 	{ "/exim", exim_may_suffer,
 	  "an Exim built without IPv6 refuses MPTCP connections (451), as this kernel does not answer getsockopt(IP_OPTIONS)",
