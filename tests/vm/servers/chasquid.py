@@ -27,6 +27,8 @@ class Chasquid(Server):
     can_reload = False
 
     def configure(self):
+        # As its package does where adduser is installed.
+        machine.sh("useradd --system -U -d /var/lib/chasquid chasquid && chown chasquid:chasquid /var/lib/chasquid")
         make_maildir("chasquid")
         machine.write("/usr/local/bin/deliver", f"#!/bin/sh\nt=$(mktemp {MAILDIR}/tmp/XXXXXX) && cat >$t && "
                       f"mv $t {MAILDIR}/new/\n", 0o755)
@@ -35,7 +37,7 @@ class Chasquid(Server):
             install -d /etc/chasquid/certs/{NAME} /etc/chasquid/domains/{DOMAIN}
             cp {CERT} /etc/chasquid/certs/{NAME}/fullchain.pem
             cp {KEY} /etc/chasquid/certs/{NAME}/privkey.pem
-            chasquid-util user-create box@{DOMAIN} --password=secret
+            chasquid-util user-add box@{DOMAIN} --password=secret
             chmod -R a+rX /etc/chasquid
         """)
 

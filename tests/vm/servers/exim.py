@@ -4,10 +4,8 @@ sockets is replayed in test_repair.py."""
 GUEST = "systemd-exim"
 
 import machine
-import mma
-from clients import Submit, compare, hand_over
+from clients import Submit
 from machine import CERT, DOMAIN, KEY, NAME
-from peers import MailHost
 from server import Server, make_maildir
 
 CONF = f"""
@@ -73,19 +71,7 @@ class Exim(Server):
                 pass
         return lines
 
-    def outbound(self):
-        """To another host: TCP, until 25/connect is allowed."""
-        with MailHost(25) as host:
-            for wanted, rule in ((mma.TCP, None), (mma.MPTCP, "--allow"), (mma.TCP, "--deny")):
-                if rule:
-                    mma.mma(rule, "25/connect", check=True)
-                n = len(host.messages)
-                hand_over(25, "someone@smtp.test")
-                mma.wait_until(lambda n=n: len(host.protocols) == n + 1, "the message goes out", 60)
-                compare(host.messages[n])
-                assert host.protocols[n] == wanted
-
-    features = {"outbound SMTP": outbound}
+    features = {"outbound SMTP": lambda self: self.outbound(25, "smtp.test")}
 
 
 SERVER = Exim()

@@ -29,6 +29,7 @@ class OpenSmtpd(Server):
     listens = [25, 465, 587]
     sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls"),
                 Submit("submission", 587, "starttls"), Submit("submissions", 465, "tls")]
+    features = {"outbound SMTP": lambda self: self.outbound(25, "smtp.test")}
     can_reload = False
 
     def configure(self):

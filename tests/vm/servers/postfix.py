@@ -7,7 +7,7 @@ import socket
 
 import machine
 import mma
-from clients import FAMILIES, Submit, compare, hand_over
+from clients import FAMILIES, Submit, hand_over
 from machine import CERT, DOMAIN, KEY, NAME
 from peers import MailHost, Milter
 from server import Server, make_maildir
@@ -61,18 +61,6 @@ class Postfix(Server):
 
     def postconf(self, *settings):
         mma.run(["postconf", *settings])
-
-    def outbound(self, port, domain):
-        """To another host: TCP, until port/connect is allowed."""
-        with MailHost(port) as host:
-            for wanted, rule in ((mma.TCP, None), (mma.MPTCP, "--allow"), (mma.TCP, "--deny")):
-                if rule:
-                    mma.mma(rule, f"{port}/connect", check=True)
-                n = len(host.messages)
-                hand_over(25, f"someone@{domain}")
-                mma.wait_until(lambda n=n: len(host.protocols) == n + 1, "the message goes out", 60)
-                compare(host.messages[n])
-                assert host.protocols[n] == wanted
 
     def milter(self):
         """Its filters are no mail port: TCP."""

@@ -6,7 +6,8 @@ import os
 
 import machine
 import mma
-from clients import ADDRESS, USER, new_message
+from clients import ADDRESS, USER, compare, hand_over, new_message
+from peers import MailHost
 
 MAILDIR = "/srv/mail/box/Maildir"
 
@@ -51,20 +52,30 @@ class Server:
 
     def delivered(self, ident):
         """The message that is known by this, once it is in the mailbox."""
-        needle = f"Subject: {ident}\r\n".encode()
-        for path in glob.glob(f"{MAILDIR}/new/*") + glob.glob(f"{MAILDIR}/cur/*"):
+        for path in glob.glob(f"{MAILDIR}/new/*"):
             with open(path, "rb") as f:
-                if needle.replace(b"\r\n", b"\n") in f.read(4096).replace(b"\r\n", b"\n"):
-                    f.seek(0)
-                    data = f.read()
-                    os.unlink(path)
-                    return data
+                data = f.read()
+            if f"Subject: {ident}\n".encode() in data[:4096].replace(b"\r\n", b"\n"):
+                os.unlink(path)
+                return data
         return None
 
     # For its features
 
     def enable(self, *words):
         mma.run([machine.TOOL, "--enable", *self.units, *(["--port", self.ports] if self.ports else []), *words])
+
+    def outbound(self, port, domain):
+        """To another host: TCP, until port/connect is allowed."""
+        with MailHost(port) as host:
+            for wanted, rule in ((mma.TCP, None), (mma.MPTCP, "--allow"), (mma.TCP, "--deny")):
+                if rule:
+                    mma.mma(rule, f"{port}/connect", check=True)
+                n = len(host.messages)
+                hand_over(25, f"someone@{domain}")
+                mma.wait_until(lambda n=n: len(host.protocols) == n + 1, "the message goes out", 60)
+                compare(host.messages[n])
+                assert host.protocols[n] == wanted
 
 
 def make_maildir(owner):
@@ -80,5 +91,5 @@ def put_message(owner):
     _, message = new_message()
     path = f"{MAILDIR}/new/1.suite"
     with open(path, "wb") as f:
-        f.write(f"Delivered-To: {ADDRESS}\r\n".encode().replace(b"\r\n", b"\n") + message.replace(b"\r\n", b"\n"))
+        f.write(f"Delivered-To: {ADDRESS}\n".encode() + message.replace(b"\r\n", b"\n"))
     machine.sh(f"chown {owner}:{owner} {path}")
