@@ -90,8 +90,8 @@ static __always_inline enum mma_counter verdict(const struct mma_meta *m, int fa
 
 static __always_inline bool is_tcp(int family, int type, int protocol)
 {
-	return (family == AF_INET || family == AF_INET6) && (type & SOCK_TYPE_MASK) == SOCK_STREAM &&
-	       (!protocol || protocol == IPPROTO_TCP);
+	return (family == AF_INET || family == AF_INET6) &&
+	       (type & SOCK_TYPE_MASK) == SOCK_STREAM && (!protocol || protocol == IPPROTO_TCP);
 }
 
 static __always_inline int decide(int family)

@@ -42,7 +42,8 @@ void need_bpf(void)
 /* Which not every kernel has that runs these tests. */
 static bool needs_trampoline(const char *name)
 {
-	return !strncmp(name, "upgrade", strlen("upgrade")) || !strncmp(name, "account", strlen("account"));
+	return !strncmp(name, "upgrade", strlen("upgrade")) ||
+	       !strncmp(name, "account", strlen("account"));
 }
 
 static struct bpf_object *load(const char *file)

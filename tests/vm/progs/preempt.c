@@ -54,8 +54,8 @@ static void make_at_random_times(struct counts *counts)
 
 int main(int argc, char **argv)
 {
-	struct counts *counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct counts *counts =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 1);
 	cpu_set_t first;
 	pid_t child;
