@@ -50,6 +50,10 @@ static int clean(const char *arg, const char *path, char *ret, size_t size)
 		if (len == 2 && !strncmp(path, "..", 2))
 			return fault_usage(
 				"%s: \"..\" is not accepted in a cgroup's path; write it out", arg);
+		if (len > NAME_MAX)
+			return fault_usage(
+				"%.40s…: too long; the name of one cgroup may have %d bytes", arg,
+				NAME_MAX);
 		if (len && !(len == 1 && *path == '.')) {
 			if (used + len + 2 > size)
 				return fault_usage(

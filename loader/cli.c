@@ -191,6 +191,8 @@ static int complain(int value, char **argv)
 
 	if (value == ':')
 		return fault_usage("%s: needs an argument; " SEE_HELP, word);
+	if (optopt && strchr(word, '='))
+		return fault_usage("%s: takes no argument; " SEE_HELP, word);
 	if (optopt && optopt < LONG_ONLY && !strchr("vqVh", optopt))
 		return fault_usage("-%c: unknown option; " SEE_HELP, optopt);
 	return fault_usage("%s: unknown option; " SEE_HELP, word);
@@ -227,7 +229,8 @@ int cli_parse(int argc, char **argv, struct request *ret)
 		while (!err && optind < argc)
 			add_word(&ret->units, argv[optind++]);
 	if (!err && optind < argc)
-		err = fault_usage("%s: not an option; " SEE_HELP, argv[optind]);
+		err = fault_usage("%s: not an option; " SEE_HELP,
+				  *argv[optind] ? argv[optind] : "an empty word");
 	return err ? err : check_combination(given, ret);
 }
 
