@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results by feature, for the table."""
 
+import importlib.util
 import json
 import os
+import sys
 
 import pytest
 
 RESULTS, VERSIONS = {}, {}
+
+
+def the_server():
+    """What the file that is to be tested describes."""
+    path = os.environ["SERVER"]
+    sys.path.insert(0, os.path.dirname(path))  # one may build on another
+    spec = importlib.util.spec_from_file_location("described", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.SERVER
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -2,10 +2,8 @@
 """One server, as its file describes it: as it is, then attached by --enable, then
 not. Every session by an MPTCP client and by a TCP client, over IPv4 and IPv6."""
 
-import importlib.util
 import itertools
 import os
-import sys
 import traceback
 
 import pytest
@@ -16,16 +14,7 @@ import mma
 from clients import FAMILIES, PROTOCOLS
 
 
-def the_server():
-    path = os.environ["SERVER"]
-    sys.path.insert(0, os.path.dirname(path))  # one may build on another
-    spec = importlib.util.spec_from_file_location("described", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.SERVER
-
-
-SERVER = the_server()
+SERVER = conftest.the_server()
 STATE = {}
 
 

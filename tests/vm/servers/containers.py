@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Postfix in a container of systemd-nspawn, with a network namespace of its own, which
+is the server's end of the network. The host knows of it by its cgroup."""
+GUEST = "systemd-containers"
+TESTS = "test_containers.py"
+
+import socket
+
+import machine
+import mma
+import postfix
+from clients import Submit
+from machine import SERVER as ADDRESSES, in_client
+
+NETNS = "box"
+UNIT = "box.service"
+CGROUP = f"system.slice/{UNIT}"
+
+# The host's own files, as a layer below the container's.
+SERVICE = f"""
+[Service]
+Delegate=yes
+ExecStart=/usr/bin/systemd-nspawn --quiet --keep-unit --register=no --machine=box --directory=/ \
+    --volatile=overlay --bind=/srv/mail --network-namespace-path=/run/netns/{NETNS} --as-pid2 \
+    /usr/sbin/postfix start-fg
+"""
+
+
+class Container(postfix.Postfix):
+    packages = ["postfix", "systemd-container"]
+    listens = [25]
+    sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls")]
+
+    def configure(self):
+        super().configure()
+        machine.sh(f"""
+            postconf -MX submission/inet submissions/inet
+            ip netns add {NETNS}
+            ip link set mail netns {NETNS}
+            ip -n {NETNS} address add {ADDRESSES[socket.AF_INET]}/24 dev mail
+            ip -n {NETNS} address add {ADDRESSES[socket.AF_INET6]}/64 dev mail nodad
+            ip -n {NETNS} link set mail up
+            ip -n {NETNS} link set lo up
+        """)
+        machine.write(f"/etc/systemd/system/{UNIT}", SERVICE)
+        machine.systemctl("daemon-reload")
+
+    def start(self):
+        machine.systemctl("start", UNIT)
+        self.settle()
+
+    def restart(self):
+        machine.systemctl("restart", UNIT)
+        self.settle()
+
+    def settle(self):
+        def answers():
+            with in_client():
+                sock = socket.socket()
+            with sock:
+                return sock.connect_ex((ADDRESSES[socket.AF_INET], 25)) == 0
+        mma.wait_until(answers, "the container's Postfix answers", 60)
+
+
+SERVER = Container()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mail clients as Debian 13 has them, in the slice of a user that is attached with
+connect roles alone. The servers behind them are Postfix and Dovecot."""
+GUEST = "systemd-mail-clients"
+TESTS = "test_mail_clients.py"
+
+import socket
+
+import dovecot
+import machine
+import mma
+import postfix
+from clients import PASSWORD, USER
+from machine import CERT, NAME, NETNS
+
+UID = 1000
+SLICE = f"user.slice/user-{UID}.slice"
+HOME = "/home/user"
+PORTS = "993/connect,465/connect,587/connect"
+
+MSMTP = f"""
+defaults
+host {NAME}
+tls on
+tls_trust_file {CERT}
+from someone@client.test
+account submissions
+port 465
+tls_starttls off
+account submission
+port 587
+"""
+
+MBSYNC = f"""
+IMAPAccount there
+Host {NAME}
+User {USER}
+Pass {PASSWORD}
+TLSType IMAPS
+CertificateFile {CERT}
+IMAPStore far
+Account there
+MaildirStore near
+Inbox {HOME}/Maildir
+Channel mail
+Far :far:
+Near :near:
+Sync Pull
+Create Near
+"""
+
+
+class MailClients:
+    packages = ["curl", "isync", "msmtp"]
+    slice = SLICE
+    servers = [postfix.SERVER, dovecot.SERVER]
+
+    def configure(self):
+        for server in self.servers:
+            server.configure()
+            server.enable()
+            server.start()
+        machine.sh(f"""
+            sed -i 's/^127.0.0.1 {NAME}/{machine.SERVER[socket.AF_INET]} {NAME}\\n127.0.0.1/' /etc/hosts
+            useradd --create-home --home-dir {HOME} --uid {UID} user
+        """)
+        machine.write(f"{HOME}/msmtprc", MSMTP)
+        machine.write(f"{HOME}/mbsyncrc", MBSYNC)
+
+    def attach(self, ports=PORTS):
+        mma.mma("--cgroup", SLICE, "--netns", f"/run/netns/{NETNS}", "--port", ports, check=True)
+
+    def run(self, *argv, stdin=None, uid=UID, check=True):
+        """As the user, in the user's slice, in the client's network."""
+        return mma.run(["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--uid={uid}",
+                        f"--slice=user-{uid}.slice", "-p", f"NetworkNamespacePath=/run/netns/{NETNS}", *argv],
+                       stdin=stdin, timeout=120, check=check)
+
+
+SERVER = MailClients()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A server in a container, attached from the host by its cgroup."""
+
+import itertools
+import os
+
+import pytest
+
+import conftest
+import machine
+import mma
+from bpfsys import objects
+from clients import FAMILIES, PROTOCOLS
+
+CONTAINER = conftest.the_server()
+CGROUP, NETNS = "system.slice/box.service", "box"
+STATE = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def container():
+    machine.set_up()
+    conftest.VERSIONS.update(machine.versions(CONTAINER.packages))
+    CONTAINER.configure()
+    STATE["objects"] = objects()
+    CONTAINER.start()
+    mma.mma("--cgroup", CGROUP, check=True)
+    CONTAINER.restart()
+
+
+def every_session(wanted=None):
+    for session, protocol, family in itertools.product(CONTAINER.sessions, PROTOCOLS.values(), FAMILIES.values()):
+        session.run(CONTAINER, protocol, family, wanted)
+
+
+def first_session(wanted):
+    CONTAINER.sessions[0].run(CONTAINER, mma.MPTCP, FAMILIES["IPv4"], wanted)
+
+
+@pytest.mark.feature("listen")
+def test_listeners(container):
+    """By --status on the host."""
+    service = mma.service("/" + CGROUP)
+    assert {(lis["port"], lis["proto"]) for lis in service["listeners"]} == {(25, "mptcp")}
+
+
+@pytest.mark.feature("smtp")
+def test_sessions(container):
+    every_session()
+
+
+@pytest.mark.feature("allowlist")
+def test_allowlist(container):
+    """From the next handshake on, inside as outside."""
+    mma.mma("--deny", "25", check=True)
+    every_session(wanted=mma.TCP)
+    mma.mma("--allow", "25", check=True)
+    first_session(mma.MPTCP)
+
+
+@pytest.mark.feature("restart")
+def test_restart(container):
+    for _ in range(3):
+        CONTAINER.restart()
+        first_session(mma.MPTCP)
+
+
+@pytest.mark.feature("MPTCP switched off inside")
+def test_mptcp_off_inside_only(container):
+    assert mma.sysctl("net.mptcp.enabled") == "1"
+    mma.sysctl("net.mptcp.enabled", 0, netns=NETNS)
+    CONTAINER.restart()
+    every_session(wanted=mma.TCP)
+    assert mma.counters("/" + CGROUP)["kept_mptcp_off"] > 0
+    mma.sysctl("net.mptcp.enabled", 1, netns=NETNS)
+    CONTAINER.restart()
+    first_session(mma.MPTCP)
+
+
+@pytest.mark.feature("detach")
+def test_detach(container):
+    mma.mma("--detach", "--cgroup", CGROUP, check=True)
+    CONTAINER.restart()
+    first_session(mma.TCP)
+    assert mma.service("/" + CGROUP) is None
+    mma.mma("--detach", check=True)
+    machine.systemctl("stop", "box.service")
+    machine.sh("ip netns delete box")
+    assert not os.path.exists(mma.PINS)
+    mma.wait_until(lambda: objects()["link"] <= STATE["objects"]["link"], "the kernel frees our links")
+    mma.wait_until(lambda: objects()["map"] <= STATE["objects"]["map"], "and our maps")
