@@ -3,10 +3,10 @@
 serves, keeps rule 2, and is completed or cleaned by the next run.
 
 Killed as it enters call N: the state is what N-1 calls have made. Where the call
-before can have left nothing that outlives the process (a look, a mapping), that is
-the state of the point before, and has been checked there. MMA_KILL=thorough, the
-default, kills there all the same and sees that the state is the same one;
-MMA_KILL=short leaves those points out."""
+before can have left nothing that outlives the process (a look, a mapping, what a
+descriptor alone holds), that is the state of the point before, and has been checked
+there. MMA_KILL=thorough, the default, kills there all the same and sees that the state
+is the same one; MMA_KILL=short leaves those points out."""
 
 import glob
 import os
@@ -29,13 +29,14 @@ LASTING_NOTHING = {
 }
 BPF = 321
 BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
+BPF_HELD = {0, 5, 18}  # MAP_CREATE, PROG_LOAD, BTF_LOAD: gone with the process, unless pinned by another call
 THOROUGH = os.environ.get("MMA_KILL") != "short"
 
 
 def lasting(call):
     """Whether this system call can leave anything."""
     number, command = call[:2]
-    return command not in BPF_LOOKS if number == BPF else number not in LASTING_NOTHING
+    return command not in BPF_LOOKS | BPF_HELD if number == BPF else number not in LASTING_NOTHING
 
 
 def points(calls):
