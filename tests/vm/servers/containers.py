@@ -20,7 +20,7 @@ CGROUP = f"system.slice/{UNIT}"
 SERVICE = f"""
 [Service]
 Delegate=yes
-ExecStart=/usr/bin/systemd-nspawn --quiet --keep-unit --register=no --machine=box --directory=/ \
+ExecStart=/usr/bin/systemd-nspawn --quiet --keep-unit --register=no --machine=box --directory=/run/lower \
     --volatile=overlay --bind=/srv/mail --network-namespace-path=/run/netns/{NETNS} --as-pid2 \
     /usr/sbin/postfix start-fg
 """
@@ -35,6 +35,8 @@ class Container(postfix.Postfix):
         super().configure()
         machine.sh(f"""
             postconf -MX submission/inet submissions/inet
+            mkdir /run/lower
+            mount --bind / /run/lower
             ip netns add {NETNS}
             ip link set mail netns {NETNS}
             ip -n {NETNS} address add {ADDRESSES[socket.AF_INET]}/24 dev mail

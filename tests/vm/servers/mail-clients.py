@@ -4,6 +4,7 @@ connect roles alone. The servers behind them are Postfix and Dovecot."""
 GUEST = "systemd-mail-clients"
 TESTS = "test_mail_clients.py"
 
+import os
 import socket
 
 import dovecot
@@ -38,10 +39,13 @@ User {USER}
 Pass {PASSWORD}
 TLSType IMAPS
 CertificateFile {CERT}
+
 IMAPStore far
 Account there
+
 MaildirStore near
 Inbox {HOME}/Maildir
+
 Channel mail
 Far :far:
 Near :near:
@@ -58,7 +62,7 @@ class MailClients:
     def configure(self):
         for server in self.servers:
             server.configure()
-            server.enable()
+            mma.run([machine.TOOL, "--enable", *server.units])  # ports to listen on alone
             server.start()
         machine.sh(f"""
             sed -i 's/^127.0.0.1 {NAME}/{machine.SERVER[socket.AF_INET]} {NAME}\\n127.0.0.1/' /etc/hosts
@@ -70,11 +74,18 @@ class MailClients:
     def attach(self, ports=PORTS):
         mma.mma("--cgroup", SLICE, "--netns", f"/run/netns/{NETNS}", "--port", ports, check=True)
 
-    def run(self, *argv, stdin=None, uid=UID, check=True):
-        """As the user, in the user's slice, in the client's network."""
-        return mma.run(["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--uid={uid}",
-                        f"--slice=user-{uid}.slice", "-p", f"NetworkNamespacePath=/run/netns/{NETNS}", *argv],
-                       stdin=stdin, timeout=120, check=check)
+    def run(self, *argv, stdin=None, uid=UID):
+        """As the user, in the client's network, in a session that comes and goes with its
+        slice (as logind has them, which takes a bus)."""
+        slice_dir = f"{mma.CGROUPS}/user.slice/user-{uid}.slice"
+        session = f"{slice_dir}/session-1.scope"
+        os.makedirs(session)
+        try:
+            return mma.run(list(argv), stdin=stdin, timeout=120, cgroup=session, netns=NETNS, uid=uid,
+                           env={"HOME": HOME, "PATH": "/usr/bin:/bin"}, cwd=HOME)
+        finally:
+            os.rmdir(session)
+            os.rmdir(slice_dir)
 
 
 SERVER = MailClients()

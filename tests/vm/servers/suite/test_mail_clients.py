@@ -108,10 +108,11 @@ def test_a_mail_port_off_the_list():
 
 @pytest.mark.feature("what the user listens on: TCP")
 def test_listeners():
-    script = ("import socket; s = socket.create_server(('', 993)); print(s.getsockopt(1, 38)); "
-              "c = socket.create_connection(('127.0.0.1', 993)); print(c.getsockopt(1, 38)); "
+    """On a port where this user may connect by MPTCP."""
+    script = ("import socket; s = socket.create_server(('', 2525)); print(s.getsockopt(1, 38)); "
+              "c = socket.create_connection(('127.0.0.1', 2525)); print(c.getsockopt(1, 38)); "
               "d = s.accept()[0]; print(d.getsockopt(1, 38))")
-    mma.sysctl("net.ipv4.ip_unprivileged_port_start", 0, netns=machine.NETNS)
+    mma.mma("--allow", "2525/connect", check=True)
     out = CLIENTS.run("/usr/bin/python3", "-c", script).out
     assert out.split() == [str(n) for n in (mma.MPTCP, mma.MPTCP, mma.TCP)]
 
