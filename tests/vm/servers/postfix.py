@@ -70,8 +70,8 @@ class Postfix(Server):
             self.sessions[0].run(self, mma.MPTCP, FAMILIES["IPv4"])
             mma.wait_until(lambda: milter.protocols, "the connection ends")
             assert milter.asked and set(milter.protocols) == {mma.TCP}
-        self.postconf("smtpd_milters=")
-        self.reload()
+            self.postconf("smtpd_milters=")
+            self.reload()  # while it is there: an smtpd that waits already asks it once more
 
     def postscreen(self):
         """It takes the connection and hands it to smtpd."""
