@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The nine acts."""
+"""The ten acts."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import checks
+import cut
 import kernel
 import mail
 from checks import (ALL, HTTP_PORT, NONE, OFFER_ONLY, SIEVE_PORT, UNITS, Visitor, claim_listeners,
@@ -275,8 +276,13 @@ def switched_off():
     short_trip("on", "MPTCP is on again", MPTCP)
 
 
+def two_paths():
+    act(9, "Two paths, and one is lost")
+    cut.show()
+
+
 def detach(baseline):
-    act(9, "Detach")
+    act(10, "Detach")
     code, said = command(TOOL, "--detach")
     with claim("detach.named", "it names each listener that stays MPTCP until its restart") as c:
         c.holds(code == 0)

@@ -29,6 +29,7 @@ def main():
     acts.allowlist()
     acts.bystander()
     acts.switched_off()
+    acts.two_paths()
     acts.detach(baseline)
     checks.wire.stop()
 
