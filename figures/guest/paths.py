@@ -34,8 +34,20 @@ def claim(holds, text):
         failures.append(text)
 
 
-def start_dovecot():
+def attach(unit):
+    subprocess.run([TOOL, "--cgroup", f"/sys/fs/cgroup/system.slice/{unit}", "--port", "143/listen"], check=True,
+                   stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def start_dovecot(port=143, attached=True):
     """One message in the box; the tool before the server, as its drop-in would do it."""
+    config = "/payload/config"
+    for words in (f"install -m 644 {config}/dovecot.conf /etc/dovecot/dovecot.conf", "install -d /etc/demo",
+                  f"sed -i s/143/{port}/ /etc/dovecot/dovecot.conf",
+                  "install -d -o mail -g mail /srv/mail /srv/mail/demo",
+                  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mail "
+                  "-keyout /etc/demo/key.pem -out /etc/demo/cert.pem"):
+        subprocess.run(words.split(), check=True, capture_output=True)
     for directory in ("cur", "new", "tmp"):
         os.makedirs(f"{MAIL}/{directory}")
     body = b"Subject: big\r\n\r\n" + (b"0123456789abcdef" * 4 + b"\r\n") * (MESSAGE // 66)
@@ -43,8 +55,8 @@ def start_dovecot():
     with open(path, "wb") as f:
         f.write(body)
     subprocess.run(["chown", "-R", "mail:mail", "/srv/mail"], check=True)
-    subprocess.run([TOOL, "--cgroup", "/sys/fs/cgroup/system.slice/dovecot.service", "--port", "143/listen"],
-                   check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    if attached:
+        attach("dovecot.service")
     subprocess.run(["systemctl", "start", "dovecot.service"], check=True)
     return len(body), hashlib.sha256(body).hexdigest()
 
@@ -52,7 +64,7 @@ def start_dovecot():
 @contextlib.contextmanager
 def paths(second=socket.AF_INET, both=True):
     network.set_up(second)
-    subprocess.run([TOOL, "--refresh"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([TOOL, "--refresh", "-q"], check=True, stdout=subprocess.DEVNULL)
     if both:
         network.announce_second_path(second)
     try:
@@ -140,13 +152,13 @@ class Measured:
         claim(not result.complete, "an IPv4 socket has no IPv6 path: hangs")
 
 
+def verdict():
+    say()
+    say(f"{len(failures)} claims failed" if failures else "all claims hold")
+    return 1 if failures else 0
+
+
 def main():
-    config = "/payload/config"
-    for words in (f"install -m 644 {config}/dovecot.conf /etc/dovecot/dovecot.conf", "install -d /etc/demo",
-                  "install -d -o mail -g mail /srv/mail /srv/mail/demo",
-                  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mail "
-                  "-keyout /etc/demo/key.pem -out /etc/demo/cert.pem"):
-        subprocess.run(words.split(), check=True, capture_output=True)
     measured = Measured(*start_dovecot())
     measured.throughput()
     measured.cuts("loses everything silently", network.cut_silently)
@@ -157,9 +169,7 @@ def main():
     with open(f"{OUT}/paths.json", "w", encoding="ascii") as f:
         json.dump(measured.figures, f, indent=1)
         f.write("\n")
-    say()
-    say(f"{len(failures)} claims failed" if failures else "all claims hold")
-    return 1 if failures else 0
+    return verdict()
 
 
 if __name__ == "__main__":

@@ -238,6 +238,17 @@ def test_readme_has_the_measured_figures():
     assert [float(n) for n in told.groups()] == [round(n, 1) for n in measured]
 
 
+def test_readme_has_the_figures_of_nginx():
+    figures = json.loads(text("docs/figures/nginx.json"))
+    told = re.search(r"on the wire, ([\d.]+)\s+times the throughput by two paths, and medians of (\d) stalls of ([\d.]+) s",
+                     text("README.md"))
+    native, attached = figures["multipath"], figures["attached"]
+    stalls = {round(statistics.median(f["stalls_cut_silently"]), 1) for f in (native, attached)}
+    assert native["syn_ack"] == attached["syn_ack"]
+    assert float(told[1]) == round(statistics.median(attached["mbit"]) / statistics.median(native["mbit"]), 2)
+    assert int(told[2]) == len(native["stalls_cut_silently"]) and {float(told[3])} == stalls
+
+
 def test_dist(tmp_path):
     """What make dist packs is what the package is built from: all that is committed."""
     if not shutil.which("git"):
