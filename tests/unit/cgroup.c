@@ -178,6 +178,7 @@ static void length(void **state)
 
 	(void)state;
 	memset(path, 'x', sizeof(path));
+	path[NAME_MAX] = '/';
 	machine(UNIFIED, "");
 	path[MMA_PATH_SIZE - 3] = '\0'; /* and the slash in front: 510 bytes */
 	assert_int_equal(cgroup_resolve(path, &cgroup), 0);
@@ -195,6 +196,24 @@ static void length(void **state)
 	path[MMA_PATH_SIZE - 2 - strlen("/machine.slice/c1")] = '\0';
 	err = cgroup_resolve(path, &cgroup);
 	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+}
+
+static void length_of_a_name(void **state)
+{
+	char name[NAME_MAX + 2], text[8192];
+	int err;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	machine(UNIFIED, "");
+	name[NAME_MAX] = '\0';
+	assert_int_equal(cgroup_resolve(name, &cgroup), 0);
+	name[NAME_MAX] = 'x';
+	name[NAME_MAX + 1] = '\0';
+	err = cgroup_resolve(name, &cgroup);
+	assert_int_equal(fault_read(err, text, sizeof(text)), MMA_EXIT_USAGE);
+	assert_string_equal(text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: too long;"
+				  " the name of one cgroup may have 255 bytes");
 }
 
 /* Longer than any buffer on the way. */
@@ -317,6 +336,7 @@ int main(void)
 	add_table(&suite, refuses, bad);
 	add_test(&suite, "no cgroup2 in another mount namespace", elsewhere, NULL);
 	add_test(&suite, "510 bytes fit, 511 do not", length, NULL);
+	add_test(&suite, "255 bytes of a name fit, 256 do not", length_of_a_name, NULL);
 	add_test(&suite, "far too long, relative and absolute", great_length, NULL);
 	add_test(&suite, "63 levels fit, 64 do not", depth, NULL);
 	add_test(&suite, "in a cgroup namespace: by id", by_id, NULL);
