@@ -249,6 +249,16 @@ def test_readme_has_the_figures_of_nginx():
     assert int(told[2]) == len(native["stalls_cut_silently"]) and {float(told[3])} == stalls
 
 
+def test_servers_that_the_readme_names_were_tried():
+    """On two kernels, and nothing failed."""
+    table = text("docs/servers.md")
+    told = re.search(r"## Mail servers\n\n([^.]*?), as Debian 13 has them", text("README.md"))[1]
+    for server in re.split(r", | and ", told.replace("\n", " ")):
+        section = re.search(rf"^## [^\n]*{server}.*?(?=^## |\Z)", table, re.S | re.M | re.I)
+        assert section and re.search(r"^\| log \| 1 of 1 \| 1 of 1 \|$", section[0], re.M), server
+    assert "FAILED" not in table
+
+
 def test_dist(tmp_path):
     """What make dist packs is what the package is built from: all that is committed."""
     if not shutil.which("git"):
