@@ -254,7 +254,7 @@ def test_servers_that_the_readme_names_were_tried():
     table = text("docs/servers.md")
     told = re.search(r"## Mail servers\n\n([^.]*?), as Debian 13 has them", text("README.md"))[1]
     for server in re.split(r", | and ", told.replace("\n", " ")):
-        sections = re.findall(rf"^## {server}.*?(?=^## |\Z)", table, re.S | re.M | re.I)
+        sections = re.findall(rf"^## [^\n]*{server}.*?(?=^## |\Z)", table, re.S | re.M | re.I)
         assert any("\n| log | 1 of 1 | 1 of 1 |\n" in section for section in sections), server
     assert "FAILED" not in table
 
