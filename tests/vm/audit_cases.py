@@ -67,15 +67,17 @@ class Audit:
         self.wait_for(says)
 
     def wait_for(self, words):
-        """Reads stderr until it has said these words; they count once."""
+        """Reads stderr until a whole line has these words. What is up to its end
+        counts once: "not there yet; watched as soon as…" is no "watched" for the next."""
         end = time.monotonic() + 60
-        while words.encode() not in self.said:
+        line = re.compile(re.escape(words.encode()) + rb"[^\n]*\n")
+        while not line.search(self.said):
             left = end - time.monotonic()
             ready = left > 0 and select.select([self.process.stderr], [], [], left)[0]
             more = ready and os.read(self.process.stderr.fileno(), 4096)
             assert more, f"{words!r} was not said, only {self.said}"
             self.said += more
-        self.said = self.said.split(words.encode(), 1)[1]
+        self.said = line.split(self.said, maxsplit=1)[1]
 
     def end(self, number=signal.SIGINT):
         self.process.send_signal(number)
