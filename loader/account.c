@@ -65,13 +65,13 @@ void account_attach(const struct bpf_object *object)
 		     watched[i].function, strerror(errno));
 		break;
 	}
-	if (links[N_WATCHED - 1] && pin_programs(object)) {
+	if (links[N_WATCHED - 1]) {
+		if (!pin_programs(object))
+			return;
 		note(NOT_COUNTED "%s", fault_remembered());
 		fault_forget();
-		drop_links();
 	}
-	if (!links[N_WATCHED - 1])
-		drop_links();
+	drop_links();
 }
 
 static int pin_link(size_t i)

@@ -244,53 +244,49 @@ int pins_each_link(const char *prefix, pin_fn *each, void *data)
 
 /* Every name is tried, whatever becomes of the one before. */
 struct removal {
-	const char *sub;
+	const char *sub, *ending;
 	int err; /* the first one */
 };
 
 static int remove_one(const char *name, void *data)
 {
 	struct removal *removal = data;
-	int err = pin_remove(removal->sub, name);
+	size_t len = strlen(name), end = strlen(removal->ending);
+	int err;
 
+	if (len < end || strcmp(name + len - end, removal->ending))
+		return 0;
+	err = pin_remove(removal->sub, name);
 	if (!removal->err)
 		removal->err = err;
 	return 0;
 }
 
-static int remove_unfinished(const char *name, void *data)
+static int remove_in(const char *sub, const char *ending)
 {
-	size_t len = strlen(name), end = strlen(MMA_PIN_NEW);
-
-	return len > end && !strcmp(name + len - end, MMA_PIN_NEW) ? remove_one(name, data) : 0;
-}
-
-int pins_sweep(void)
-{
-	struct removal links = { MMA_PIN_LINKS, 0 }, progs = { MMA_PIN_PROGS, 0 };
-	int err = each_in(links.sub, "", remove_unfinished, &links), also;
-
-	also = each_in(progs.sub, "", remove_unfinished, &progs);
-	if (links.err || progs.err)
-		return links.err ? links.err : progs.err;
-	return err ? err : also;
-}
-
-static int remove_in(const char *sub)
-{
-	struct removal removal = { sub, 0 };
+	struct removal removal = { sub, ending, 0 };
 	int err = each_in(sub, "", remove_one, &removal);
 
 	return removal.err ? removal.err : err;
 }
 
+static int remove_links_and_programs(const char *ending)
+{
+	int err = remove_in(MMA_PIN_LINKS, ending), also;
+
+	also = remove_in(MMA_PIN_PROGS, ending);
+	return err ? err : also;
+}
+
+int pins_sweep(void)
+{
+	return remove_links_and_programs(MMA_PIN_NEW);
+}
+
 int pins_remove_all(void)
 {
-	int err = remove_in(MMA_PIN_LINKS), also;
+	int err = remove_links_and_programs(""), also;
 
-	also = remove_in(MMA_PIN_PROGS);
-	if (!err)
-		err = also;
 	for (size_t i = 0; i < N_KINDS; i++) {
 		also = pin_remove(NULL, kinds[i].name);
 		if (!err)

@@ -20,7 +20,7 @@ def set_up():
     """A second client, behind two links; a big message in the box."""
     network.NETNS = "roaming"
     network.set_up()
-    body = b"Subject: big\r\n\r\n" + (b"0123456789abcdef" * 4 + b"\r\n") * (MESSAGE // 66)
+    body = fetch.big_message(MESSAGE)
     with open(f"{MAILBOX}/2.big", "wb") as f:
         f.write(body)
     subprocess.run(["chown", "mail:mail", f"{MAILBOX}/2.big"], check=True)

@@ -13,6 +13,11 @@ MPTCP = 262
 GIVE_UP = 10  # seconds without a byte
 
 
+def big_message(size):
+    """Of about so many bytes."""
+    return b"Subject: big\r\n\r\n" + (b"0123456789abcdef" * 4 + b"\r\n") * (size // 66)
+
+
 class Fetch:
     """points: [(seconds since the fetch was asked for, bytes so far)]; cut: when the path was."""
 

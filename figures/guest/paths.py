@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import network
-from fetch import GIVE_UP, MPTCP, fetch
+from fetch import GIVE_UP, MPTCP, big_message, fetch
 
 OUT = os.environ["OUT"]
 MESSAGE = 20_000_000
@@ -50,7 +50,7 @@ def start_dovecot(port=143, attached=True):
         subprocess.run(words.split(), check=True, capture_output=True)
     for directory in ("cur", "new", "tmp"):
         os.makedirs(f"{MAIL}/{directory}")
-    body = b"Subject: big\r\n\r\n" + (b"0123456789abcdef" * 4 + b"\r\n") * (MESSAGE // 66)
+    body = big_message(MESSAGE)
     path = f"{MAIL}/cur/1.1.mail,S={len(body)}:2,S"
     with open(path, "wb") as f:
         f.write(body)

@@ -4,10 +4,10 @@
 import socket
 
 import network
+from fetch import MPTCP
 
 ETH_P_IP, ETHERNET, MPTCP_OPTION, MP_CAPABLE = 0x0800, 14, 30, 0
 SYN_ACK = 0x12
-MPTCP = 262
 
 
 def _options(tcp):

@@ -29,11 +29,14 @@ MOUNT = cgroup2()
 needs_cgroup2 = pytest.mark.skipif(MOUNT is None, reason="cgroup2 is not mounted here")
 
 
+REFUSAL = r"mptcp-mail-attach: [^\n]+[:;] [^\n]+\n"
+
+
 def refused(args, rc, *words, **kwargs):
     done = mma.mma(*args, **kwargs)
     assert done.rc == rc, done
     assert done.out == ""
-    assert re.fullmatch(r"mptcp-mail-attach: [^\n]+[:;] [^\n]+\n", done.err), done.err
+    assert re.fullmatch(REFUSAL, done.err), done.err
     for word in words:
         assert word in done.err, f"{word!r} is not in: {done.err}"
 
@@ -43,17 +46,22 @@ def bad_inputs():
         for line in f:
             if not line.startswith("# "):
                 name, args, message = line.rstrip("\n").split("\t")
-                yield pytest.param(json.loads(args), message, id=name)
+                args = json.loads(args)
+                yield pytest.param(args, message, id=name)
+                if name.startswith("--port: "):
+                    for option in ("--allow", "--deny"):
+                        yield pytest.param([option, args[-1]], message, id=name.replace("--port", option))
 
 
 @pytest.mark.parametrize("args, message", bad_inputs())
 def test_bad_input(args, message):
     if "--cgroup" in args and MOUNT is None:
         pytest.skip("cgroup2 is not mounted here")
-    args, message = ([text.replace("MOUNT", MOUNT or "") for text in texts] for texts in (args, [message]))
+    args, [message] = ([text.replace("MOUNT", MOUNT or "") for text in texts] for texts in (args, [message]))
     done = subprocess.run([mma._tool(), *args], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     said = done.stderr.decode("utf-8", "backslashreplace")
-    assert (done.returncode, done.stdout, said) == (2, b"", f"mptcp-mail-attach: {message[0]}\n")
+    assert (done.returncode, done.stdout, said) == (2, b"", f"mptcp-mail-attach: {message}\n")
+    assert re.fullmatch(REFUSAL, said)
 
 
 def test_bad_inputs_are_told_apart():

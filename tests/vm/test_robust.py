@@ -18,8 +18,8 @@ from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, make_socket
                  so_protocol, status, wait_until)
 
 LOCK = "/run/mptcp-mail-attach.lock"
-PROGRAMS = {"upgrade": 1, "upgrade_2": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1, "repair_set": 1,
-            "account_event": 1, "account_event_2": 1, "account_accept": 1, "account_connect": 1}
+PROGRAMS = {"upgrade": 1, "upgrade_2": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1,
+            "repair_set": 1, "account_event": 1, "account_event_2": 1, "account_accept": 1, "account_connect": 1}
 
 
 def links(groups):

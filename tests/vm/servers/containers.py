@@ -14,7 +14,6 @@ from machine import SERVER as ADDRESSES, in_client
 
 NETNS = "box"
 UNIT = "box.service"
-CGROUP = f"system.slice/{UNIT}"
 
 # The host's own files, as a layer below the container's.
 SERVICE = f"""
@@ -28,6 +27,8 @@ ExecStart=/usr/bin/systemd-nspawn --quiet --keep-unit --register=no --machine=bo
 
 class Container(postfix.Postfix):
     packages = ["postfix", "systemd-container"]
+    units = [UNIT]
+    cgroup, netns = f"system.slice/{UNIT}", NETNS
     listens = [25]
     sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls")]
 
@@ -46,14 +47,6 @@ class Container(postfix.Postfix):
         """)
         machine.write(f"/etc/systemd/system/{UNIT}", SERVICE)
         machine.systemctl("daemon-reload")
-
-    def start(self):
-        machine.systemctl("start", UNIT)
-        self.settle()
-
-    def restart(self):
-        machine.systemctl("restart", UNIT)
-        self.settle()
 
     def settle(self):
         def answers():

@@ -71,8 +71,8 @@ class MailClients:
         machine.write(f"{HOME}/msmtprc", MSMTP)
         machine.write(f"{HOME}/mbsyncrc", MBSYNC)
 
-    def attach(self, ports=PORTS):
-        mma.mma("--cgroup", SLICE, "--netns", f"/run/netns/{NETNS}", "--port", ports, check=True)
+    def attach(self):
+        mma.mma("--cgroup", SLICE, "--netns", f"/run/netns/{NETNS}", "--port", PORTS, check=True)
 
     def run(self, *argv, stdin=None, uid=UID):
         """As the user, in the client's network, in a session that comes and goes with its

@@ -13,7 +13,6 @@ from bpfsys import objects
 from clients import FAMILIES, PROTOCOLS
 
 CONTAINER = conftest.the_server()
-CGROUP, NETNS = "system.slice/box.service", "box"
 STATE = {}
 
 
@@ -24,7 +23,7 @@ def container():
     CONTAINER.configure()
     STATE["objects"] = objects()
     CONTAINER.start()
-    mma.mma("--cgroup", CGROUP, check=True)
+    mma.mma("--cgroup", CONTAINER.cgroup, check=True)
     CONTAINER.restart()
 
 
@@ -40,7 +39,7 @@ def first_session(wanted):
 @pytest.mark.feature("listen")
 def test_listeners(container):
     """By --status on the host."""
-    service = mma.service("/" + CGROUP)
+    service = mma.service("/" + CONTAINER.cgroup)
     assert {(lis["port"], lis["proto"]) for lis in service["listeners"]} == {(25, "mptcp")}
 
 
@@ -68,24 +67,24 @@ def test_restart(container):
 @pytest.mark.feature("MPTCP switched off inside")
 def test_mptcp_off_inside_only(container):
     assert mma.sysctl("net.mptcp.enabled") == "1"
-    mma.sysctl("net.mptcp.enabled", 0, netns=NETNS)
+    mma.sysctl("net.mptcp.enabled", 0, netns=CONTAINER.netns)
     CONTAINER.restart()
     every_session(wanted=mma.TCP)
-    assert mma.counters("/" + CGROUP)["kept_mptcp_off"] > 0
-    mma.sysctl("net.mptcp.enabled", 1, netns=NETNS)
+    assert mma.counters("/" + CONTAINER.cgroup)["kept_mptcp_off"] > 0
+    mma.sysctl("net.mptcp.enabled", 1, netns=CONTAINER.netns)
     CONTAINER.restart()
     first_session(mma.MPTCP)
 
 
 @pytest.mark.feature("detach")
 def test_detach(container):
-    mma.mma("--detach", "--cgroup", CGROUP, check=True)
+    mma.mma("--detach", "--cgroup", CONTAINER.cgroup, check=True)
     CONTAINER.restart()
     first_session(mma.TCP)
-    assert mma.service("/" + CGROUP) is None
+    assert mma.service("/" + CONTAINER.cgroup) is None
     mma.mma("--detach", check=True)
-    machine.systemctl("stop", "box.service")
-    machine.sh("ip netns delete box")
+    machine.systemctl("stop", *CONTAINER.units)
+    machine.sh(f"ip netns delete {CONTAINER.netns}")
     assert not os.path.exists(mma.PINS)
     mma.wait_until(lambda: objects()["link"] <= STATE["objects"]["link"], "the kernel frees our links")
     mma.wait_until(lambda: objects()["map"] <= STATE["objects"]["map"], "and our maps")
