@@ -5,8 +5,9 @@
  * killat 0 COMMAND...: lets it run, without its output, and prints each system
  * call on a line: number, and three arguments, of bpf(2) the first of which is
  * the command.
- * failat ERRNO N COMMAND...: (the same program, by its name) lets its Nth bpf(2)
- * fail. Exit: the command's, or 99 where it made fewer.
+ * failat ERRNO N COMMAND...: (the same program, by its name) lets its Nth system
+ * call fail, counted likewise. Exit: the command's, 99 where it made fewer, or 128
+ * and the signal that ended it.
  * failat ERRNO PROGRAM COMMAND...: lets every load of the BPF program of this
  * name fail.
  *
@@ -53,16 +54,8 @@ static int filter(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
 	};
-	struct sock_filter bpf_alone[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-	};
 	struct sock_fprog program = { 5, all_but_reads };
 
-	if (failing)
-		program = (struct sock_fprog){ 4, bpf_alone };
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -111,7 +104,7 @@ static int is_load_of(pid_t pid, const char *program)
 				       offsetof(union bpf_attr, prog_name),
 			       sizeof(name) };
 
-	return info.seccomp.args[0] == BPF_PROG_LOAD &&
+	return info.seccomp.nr == SYS_bpf && info.seccomp.args[0] == BPF_PROG_LOAD &&
 	       process_vm_readv(pid, &here, 1, &there, 1, 0) == sizeof(name) &&
 	       !strncmp(name, program, sizeof(name) - 1);
 }
@@ -168,6 +161,8 @@ int main(int argc, char **argv)
 			die("waitpid");
 		if (WIFEXITED(status) && failing)
 			return n < at ? 99 : WEXITSTATUS(status);
+		if (WIFSIGNALED(status) && failing)
+			return 128 + WTERMSIG(status);
 		if (WIFEXITED(status) || WIFSIGNALED(status))
 			return 1;
 		signal = 0;
