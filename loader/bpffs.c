@@ -12,11 +12,15 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-static bool is_bpffs(const char *path)
+/* 1, 0, or -errno where it cannot be told: no reason to believe that nothing is
+ * attached. */
+static int is_bpffs(const char *path)
 {
 	struct statfs fs;
 
-	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+	if (statfs(path, &fs))
+		return errno == ENOENT ? 0 : -errno;
+	return fs.f_type == BPF_FS_MAGIC;
 }
 
 /* Another mount namespace may well see the same instance (systemd's sandboxes
@@ -32,11 +36,15 @@ static bool is_hosts_instance(void)
 
 int bpffs_look(void)
 {
+	int is = is_bpffs(MMA_BPFFS);
+
+	if (is < 0)
+		return fault(-is, MMA_BPFFS ": cannot be looked at (%s)", strerror(-is));
 	if (!mounts_of_host_are_known())
 		return fault(
 			EACCES, MMA_BPFFS
 			": whether it is the host's cannot be told; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
-	if (!is_bpffs(MMA_BPFFS)) {
+	if (!is) {
 		if (!mounts_are_hosts())
 			return fault(ENOENT, MMA_BPFFS
 				     ": no BPF file system in this mount namespace; " HOST_REMEDY);

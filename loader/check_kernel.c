@@ -113,11 +113,17 @@ static void check_ipv6(struct checks *checks, bool made)
 static void check_mptcp(struct checks *checks, const struct check_subject *subject)
 {
 	bool ipv4, ipv6;
+	int err = kernel_mptcp_families(&ipv4, &ipv6);
 
-	kernel_mptcp_families(&ipv4, &ipv6);
 	if (!ipv4 && !ipv6 && !subject->root) {
 		check_warn(checks, "mptcp", "run as root",
 			   "no MPTCP here; whether the kernel has it, only root can tell");
+		return;
+	}
+	if (err) {
+		check_warn(checks, "mptcp", "run it again",
+			   "whether the kernel makes MPTCP sockets cannot be tried (%s)",
+			   strerror(-err));
 		return;
 	}
 	if (!ipv4)

@@ -15,43 +15,57 @@
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 #define HOOK "update_socket_protocol"
 
-static bool makes_mptcp(int family)
+enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
+
+/* `has`, 0 where the kernel says that it does not, or -errno: what fails for want
+ * of memory, say, tells nothing. */
+static int makes_mptcp(int family, int has)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
-	return fd >= 0;
+		return has;
+	}
+	return errno == ENOPROTOOPT || errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0
+											 : -errno;
 }
-
-enum { HAS_IPV4 = 1, HAS_IPV6 = 2 };
 
 static int families_here(void)
 {
-	return (makes_mptcp(AF_INET) ? HAS_IPV4 : 0) | (makes_mptcp(AF_INET6) ? HAS_IPV6 : 0);
+	int ipv4 = makes_mptcp(AF_INET, HAS_IPV4);
+	int ipv6 = makes_mptcp(AF_INET6, HAS_IPV6);
+
+	return ipv4 < 0 ? ipv4 : ipv6 < 0 ? ipv6 : ipv4 | ipv6;
 }
 
 /* A new namespace starts with net.mptcp.enabled=1. */
 static int families_in_fresh_namespace(void)
 {
+	int status, families;
 	pid_t child = fork();
-	int status;
 
-	if (!child)
-		_exit(unshare(CLONE_NEWNET) ? 0 : families_here());
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
-		return 0;
-	return WEXITSTATUS(status);
+	if (!child) {
+		families = unshare(CLONE_NEWNET) ? -errno : families_here();
+		_exit(families < 0 ? N_SETS - families : families);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -errno;
+	if (!WIFEXITED(status))
+		return -EIO;
+	families = WEXITSTATUS(status);
+	return families < N_SETS ? families : N_SETS - families;
 }
 
-void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6)
+int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6)
 {
 	int families = families_here();
 
 	if (!families)
 		families = families_in_fresh_namespace();
-	*ret_ipv4 = families & HAS_IPV4;
-	*ret_ipv6 = families & HAS_IPV6;
+	*ret_ipv4 = families > 0 && families & HAS_IPV4;
+	*ret_ipv6 = families > 0 && families & HAS_IPV6;
+	return families < 0 ? families : 0;
 }
 
 bool kernel_has_btf(void)

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 /* The address families of which the kernel makes MPTCP sockets, found by
- * making one, in a fresh namespace where MPTCP is switched off in ours. */
-void kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
+ * making one, in a fresh namespace where MPTCP is switched off in ours. -errno
+ * where that could not be tried; both are false then. */
+int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 
 /* Whether it tells its types, and has the hook of upgrade. */
 bool kernel_has_btf(void);

@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +55,13 @@ int netns_run(const struct netns *netns, netns_fn *in_it, void *data)
 			    strerror(errno));
 	} else {
 		ret = in_it(netns, data);
-		/* Elsewhere nothing more may be done: the next step would
-		 * change another namespace than it says. */
+		/* Elsewhere nothing more may be done, not even taken back: the next
+		 * step would change another namespace than it says. What was done
+		 * the next run completes, as after a kill. */
 		if (setns(own, CLONE_NEWNET))
-			abort();
+			_exit(report_fault(
+				fault(errno, "network namespace: cannot be left (%s); run it again",
+				      strerror(errno))));
 	}
 	close(own);
 	return ret;
@@ -123,6 +127,14 @@ int netns_add_own(struct netns_set *set)
 	return netns_add_path(set, OWN);
 }
 
+/* The error is that of opening its namespace: EACCES, too, where it ended amid
+ * the open (proc_ns_get_link). */
+static bool has_ended(pid_t pid, int error)
+{
+	return error == ENOENT || error == ESRCH ||
+	       (error == EACCES && kill(pid, 0) && errno == ESRCH);
+}
+
 int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree)
 {
 	for (size_t i = 0; i < tree->n_pids; i++) {
@@ -131,11 +143,12 @@ int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree)
 
 		snprintf(path, sizeof(path), "/proc/%d/ns/net", tree->pids[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && (errno == ENOENT || errno == ESRCH))
-			continue; /* gone; pid 0: of another pid namespace */
-		if (fd < 0)
-			return fault(errno, "%s: cannot be opened (%s); CAP_SYS_PTRACE is needed",
-				     path, strerror(errno));
+		err = fd < 0 ? errno : 0;
+		if (err && has_ended(tree->pids[i], err))
+			continue; /* or pid 0: of another pid namespace */
+		if (err)
+			return fault(err, "%s: cannot be opened (%s); CAP_SYS_PTRACE is needed",
+				     path, strerror(err));
 		err = add_fd(set, fd);
 		if (err)
 			return err;

@@ -148,7 +148,12 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
 	if (err)
 		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
-	kernel_mptcp_families(&ipv4, &ipv6);
+	err = kernel_mptcp_families(&ipv4, &ipv6);
+	if (err)
+		return fault(
+			-err,
+			"IPPROTO_MPTCP: whether this kernel makes such sockets cannot be tried (%s); run it again",
+			strerror(-err));
 	meta.abi = MMA_ABI;
 	meta.mptcp_pernet_id = id;
 	meta.mptcp_ipv4 = ipv4;

@@ -12,11 +12,11 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
-UNIT     := options ports allowlist cgroup mounts report cli audit
+UNIT     := options ports allowlist cgroup mounts netns report cli audit
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o report.o cli.o \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o netns.o report.o cli.o \
 	      audit_report.o audit_print.o json_text.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -35,6 +35,7 @@ $(UNIT_LIB): $(UNIT_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(TESTS)/unit/allowlist: FAKES = bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem
+$(TESTS)/unit/netns: FAKES = open
 $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
@@ -75,8 +76,9 @@ proof:
 	$(Q)CBMC=$(CBMC) MMA_TEST_OUT=$(TESTS) tests/tap proof $(if $(shell command -v $(CBMC)), \
 		tests/proof/options,'=options:cbmc is not installed; Debian 13 has it')
 
-# libFuzzer, which comes with clang. Each target for FUZZ_SECONDS.
+# libFuzzer, which comes with clang. Each target for FUZZ_SECONDS, or over FUZZ_RUNS inputs.
 FUZZ_SECONDS ?= 10
+FUZZ_RUNS    ?=
 FUZZ      := options ports mounts cgroup visible
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
 FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader-%.o,ports mounts cgroup report) $(TESTS)/fuzz/input.o
@@ -101,8 +103,8 @@ $(FUZZ_BIN): %: %.o $(TESTS)/fuzz.a
 
 .PHONY: fuzz fuzz-corpus
 fuzz: $(FUZZ_BIN)
-	$(Q)FUZZ_TARGETS="$(FUZZ)" FUZZ_OUT=$(TESTS)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
-		MMA_TEST_SECONDS=$$(($(FUZZ_SECONDS) * $(words $(FUZZ)) + 600)) \
+	$(Q)FUZZ_TARGETS="$(FUZZ)" FUZZ_OUT=$(TESTS)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) \
+		MMA_TEST_SECONDS=$(if $(FUZZ_RUNS),7200,$$(($(FUZZ_SECONDS) * $(words $(FUZZ)) + 600))) \
 		MMA_TEST_OUT=$(TESTS) tests/tap fuzz tests/fuzz/targets
 
 # Takes over those new inputs that reach something new.

@@ -10,16 +10,14 @@ is the same one; MMA_KILL=short leaves those points out."""
 
 import glob
 import os
-import socket
 
 import pytest
 
 import invariant as rule2
 from bpfsys import program_of
-from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, listen, make_socket, map_dict, mma,
-                 run, so_protocol, status, try_connection)
-
-KILLAT = f"{HERE}/killat"
+from mma import HERE, PINS, TCP, Map, _tool, attach, map_dict, mma, run, status
+from syscalls import (BPF, THOROUGH, add_interface, armed, calls_of, detach_if_any, killed_at, protocol,
+                      remove_interface, state)
 
 # Numbers of asm/unistd_64.h.
 LASTING_NOTHING = {
@@ -27,10 +25,8 @@ LASTING_NOTHING = {
     97, 102, 104, 107, 108, 131, 137, 138, 158, 186, 202, 217, 218, 228, 231, 234, 257, 262, 267, 273, 302,
     303, 318, 319, 332, 334, 439,
 }
-BPF = 321
 BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
 BPF_HELD = {0, 5, 18}  # MAP_CREATE, PROG_LOAD, BTF_LOAD: gone with the process, unless pinned by another call
-THOROUGH = os.environ.get("MMA_KILL") != "short"
 
 
 def lasting(call):
@@ -44,38 +40,6 @@ def points(calls):
     for n in range(2, len(calls) + 1):
         if THOROUGH or lasting(calls[n - 2]):
             yield n
-
-
-def calls_of(args):
-    """Its system calls: number, and three arguments."""
-    done = run([KILLAT, "0", *map(str, args)], check=False, timeout=120)
-    return [tuple(map(int, line.split())) for line in done.out.splitlines()]
-
-
-def killed_at(n, args):
-    """Whether it came to its Nth call."""
-    done = run([KILLAT, str(n), _tool(), *map(str, args)], check=False, timeout=120)
-    assert done.rc in (0, 1), done
-    return done.rc == 0
-
-
-def protocol(**place):
-    with make_socket(**place) as sock:
-        return so_protocol(sock)
-
-
-def state():
-    """All that the next run can find."""
-    pins = sorted(os.path.join(d, f) for d, _, files in os.walk(PINS) for f in files + [""])
-    meta = [m[:6] for m in map_dict("meta").values()]  # the build id is written last
-    return (pins, meta, *(map_dict(m) for m in ("paths", "cgroups", "netns", "ports")),
-            [m[6] for m in map_dict("meta").values()])
-
-
-def speaks(cgroup):
-    """Whether a listed port of the cgroup does."""
-    with listen(7001, cgroup=cgroup) as listener:
-        return tuple(try_connection(listener, socket.socket(proto=MPTCP))) == (True, True)
 
 
 def sweep(args, complete, check, prepare, restore):
@@ -105,23 +69,6 @@ def sweep(args, complete, check, prepare, restore):
         restore()
     print(f"{' '.join(map(str, args))}: {len(calls)} calls, {taken} points, {len(news)} states")
     return taken, news
-
-
-def detach():
-    mma("--detach", "-q", check=True)
-    assert not os.path.exists(PINS)
-
-
-def detach_if_any():
-    if os.path.exists(PINS):
-        detach()
-
-
-def armed(cgroup):
-    assert status()["armed"] is True
-    assert protocol(cgroup=cgroup) == MPTCP
-    assert speaks(cgroup)
-    rule2.check(cgroup)
 
 
 def test_first_attach(cgroup):
@@ -178,20 +125,13 @@ def test_detach(cgroup, then):
 
     def complete():
         if then == "--detach":
-            detach()
+            mma("--detach", "-q", check=True)
+            assert not os.path.exists(PINS)
             assert protocol(cgroup=cgroup) == TCP
         else:
             prepare()
             armed(cgroup)
     assert sweep(["--detach"], complete, lambda: rule2.check(cgroup), prepare, lambda: None)[0] > 10
-
-
-def add_interface():
-    run(["ip", "link", "add", "k0", "type", "veth", "peer", "name", "k1"], check=False)
-
-
-def remove_interface():
-    run(["ip", "link", "del", "k0"])
 
 
 def test_refresh_with_new_interfaces(cgroup, invariant):
@@ -236,7 +176,7 @@ def test_killat_kills_where_it_says(tmp_path):
     path = str(tmp_path / "made")
 
     def made(n):
-        run([KILLAT, str(n), "/usr/bin/mkdir", path], check=False)
+        run([f"{HERE}/killat", str(n), "/usr/bin/mkdir", path], check=False)
         return os.path.isdir(path) and not os.rmdir(path)
     calls = [call[0] for call in calls_of(["/usr/bin/mkdir", path])]
     os.rmdir(path)

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each system call of the tool failing in turn: it is done all the same, or says
+why in one line; either way the server is served, rule 2 holds and the next run
+repairs.
+
+MMA_KILL=thorough, the default: each call with each error. MMA_KILL=short: of each
+kind (a system call, a command of bpf(2)) the first three, with the errors in turn."""
+
+import errno
+import os
+from collections import Counter
+
+import pytest
+
+import invariant as rule2
+from mma import MPTCP, PINS, TCP, Map, _tool, attach, map_dict, mma, status
+from syscalls import (BPF, EXIT_GROUP, THOROUGH, WRITE, add_interface, armed, calls_of, detach_if_any,
+                      failing_at, protocol, remove_interface, state)
+
+ERRORS = (errno.ENOMEM, errno.EPERM, errno.EINTR, errno.ENOSPC, errno.EBUSY, errno.EEXIST, errno.EIO)
+NOT_STARTED = 127  # the dynamic linker's
+LINK_CREATE, RAW_TRACEPOINT_OPEN = 28, 17
+
+
+def points(calls):
+    """(N, error). The first call is the execve(2) of the tool; _exit(2) cannot fail."""
+    seen = Counter()
+    for n, (number, command, *_) in enumerate(calls[1:], 2):
+        kind = number, command if number == BPF else None
+        seen[kind] += 1
+        if number != EXIT_GROUP and THOROUGH:
+            yield from ((n, error) for error in ERRORS)
+        elif number != EXIT_GROUP and seen[kind] <= 3:
+            yield n, ERRORS[n % len(ERRORS)]
+
+
+def is_told(done, call):
+    """A failure has one line, unless it was that line which could not be written."""
+    return done.err.count("\n") == 1 and done.err.startswith("mptcp-mail-attach: ") or call[0] == WRITE
+
+
+def sweep(args, prepare, succeeded, failed, complete, restore):
+    """Fails each point. `succeeded` or `failed` after it; `complete` where what is left
+    is a state not seen before; `restore` to begin anew. Number of failed runs."""
+    prepare()
+    calls = calls_of([_tool(), *args])
+    restore()
+    states, failures, taken, wrong = [], 0, 0, []
+    for n, error in points(calls):
+        prepare()
+        before = state()
+        done = failing_at(n, error, args)
+        try:
+            assert done.rc in (0, 1, 3, 99) or done.rc == NOT_STARTED and state() == before, done
+            if done.rc in (1, 3):
+                assert is_told(done, calls[n - 1]), done
+            failures += done.rc != 0
+            (succeeded if done.rc == 0 else failed)()
+            left = state()
+            if left not in states:
+                states.append(left)
+                complete()
+        except Exception as e:  # the others are tried, for this run is a long one
+            wrong.append(f"{errno.errorcode[error]} at {n}, {calls[n - 1]}: {e!r}; {done}")
+        taken += 1
+        restore()
+    print(f"{' '.join(map(str, args))}: {len(calls)} calls, {taken} points, {failures} failures, {len(states)} states")
+    assert not wrong, f"{len(wrong)} of {taken}: " + "\n".join(wrong)
+    return failures
+
+
+def test_first_attach(cgroup):
+    """Failed, it has taken everything back, or the next run finds the rest."""
+    args = ["-q", "--cgroup", cgroup, "--port", "7001"]
+
+    def complete():
+        mma(*args, check=True)
+        armed(cgroup)
+        assert status()["accounting"]["counted"]
+        assert protocol() == TCP
+
+    def failed():
+        rule2.check(cgroup)
+        detach_if_any()
+        assert protocol(cgroup=cgroup) == TCP
+    assert sweep(args, lambda: None, lambda: armed(cgroup), failed, complete, detach_if_any) > 20
+
+
+def test_second_attach(cgroup, invariant):
+    """What is attached stays so, whatever becomes of the other."""
+    other = cgroup.child("other.service")
+    args = ["-q", "--cgroup", other, "--port", "7002"]
+    attach(cgroup, "--port", "7001")
+    first = map_dict("paths"), map_dict("cgroups"), map_dict("ports")
+
+    def succeeded():
+        armed(cgroup)
+        armed(other)
+
+    def failed():
+        armed(cgroup)
+        assert (map_dict("paths"), map_dict("cgroups"), map_dict("ports")) == first
+
+    def complete():
+        mma(*args, check=True)
+        succeeded()
+
+    def restore():
+        if other.path in map_dict("paths"):
+            mma("--detach", "-q", "--cgroup", other, check=True)
+        with Map("ports") as ports:
+            if 7002 in map_dict("ports"):
+                del ports[7002]
+    assert sweep(args, lambda: None, succeeded, failed, complete, restore) > 10
+    assert invariant.pause() > 0
+    invariant.resume()
+
+
+def test_detach_of_one(cgroup, invariant):
+    """Of two: the other stays what it was."""
+    other = cgroup.child("other.service")
+    attach(cgroup, "--port", "7001")
+
+    def prepare():
+        mma("-q", "--cgroup", other, "--port", "7001", check=True)
+
+    def succeeded():
+        armed(cgroup)
+        assert other.path not in map_dict("paths")
+
+    def complete():
+        mma("--detach", "--cgroup", other, check=True)
+        succeeded()
+    assert sweep(["-q", "--detach", "--cgroup", other], prepare, succeeded, lambda: armed(cgroup), complete,
+                 lambda: None) > 5
+    assert invariant.pause() > 0
+    invariant.resume()
+
+
+def test_detach(cgroup):
+    def prepare():
+        mma("-q", "--cgroup", cgroup, "--port", "7001", check=True)
+
+    def complete():
+        mma("--detach", "-q", check=True)
+        assert not os.path.exists(PINS)
+        assert protocol(cgroup=cgroup) == TCP
+    assert sweep(["-q", "--detach"], prepare, complete, lambda: rule2.check(cgroup), complete, lambda: None) > 5
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new interfaces", "another build"])
+def test_refresh(cgroup, invariant, older):
+    attach(cgroup, "--port", "7001")
+
+    def prepare():
+        if older:
+            with Map("meta") as meta:
+                meta[0] = (*meta.get(0)[:6], "another build")
+        else:
+            add_interface()
+
+    def succeeded():
+        armed(cgroup)
+        assert status()["netns"][0]["uncovered"] == 0
+        assert map_dict("meta")[0][6] != "another build"
+
+    def complete():
+        mma("--refresh", check=True)
+        succeeded()
+        assert status()["accounting"]["counted"]
+    assert sweep(["-q", "--refresh"], prepare, succeeded, lambda: armed(cgroup), complete,
+                 (lambda: None) if older else remove_interface) > 10
+    assert invariant.pause() > 0
+    invariant.resume()
+
+
+def test_an_attachment_refused_is_named(cgroup):
+    """EPERM for each link, as some kernels have it for trampolines."""
+    args, told = ["--cgroup", cgroup], ""
+    calls = calls_of([_tool(), *args])
+    detach_if_any()
+    for n, call in enumerate(calls, 1):
+        if call[0] == BPF and call[1] in (LINK_CREATE, RAW_TRACEPOINT_OPEN):
+            told += failing_at(n, errno.EPERM, args).err
+            assert protocol(cgroup=cgroup) in (TCP, MPTCP)
+            detach_if_any()
+    assert "update_socket_protocol: this kernel refuses" in told and "(attach: Operation not permitted)" in told
