@@ -220,19 +220,24 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 {
 	struct mma_service_ref service = { .slot = slot };
 	uint64_t id, again;
-	int err;
+	int err = cgroup_id(cgroup->dir, &id);
 
-	if (cgroup_id(cgroup->dir, &id))
+	if (err == -ENOENT)
 		return 0; /* not there yet: follow will see it come */
+	if (err)
+		return fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err));
 	err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
 	if (err)
 		return fault(
 			-err,
 			"%s: cannot be entered in the map (%s); at most %d cgroups can be attached",
 			cgroup->dir, strerror(-err), MMA_MAX_CGROUPS);
-	if (cgroup_id(cgroup->dir, &again) || again != id)
+	err = cgroup_id(cgroup->dir, &again);
+	if (err || again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
-	return 0;
+	return err && err != -ENOENT
+		       ? fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err))
+		       : 0;
 }
 
 /* ret_new: there is no such path. ret_path is set where there is one. */

@@ -117,13 +117,16 @@ static void print_call(pid_t pid)
 	       (uintmax_t)info.seccomp.args[1], (uintmax_t)info.seccomp.args[2]);
 }
 
-/* The call is not made, and returns this. */
+/* The call is not made, and returns this. Not so those that cannot fail: _exit(2), and
+ * brk(2), which tells where the break is. */
 static void fail_call(pid_t pid)
 {
 	struct user_regs_struct regs;
 
 	if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
 		die("PTRACE_GETREGS");
+	if (regs.orig_rax == SYS_exit_group || regs.orig_rax == SYS_brk)
+		return;
 	regs.orig_rax = (unsigned long long)-1;
 	regs.rax = (unsigned long long)-failing;
 	if (ptrace(PTRACE_SETREGS, pid, 0, &regs))
