@@ -87,7 +87,7 @@ const struct account_row *accounts_of(const struct accounts *accounts, __u32 slo
 	return accounts->list + first;
 }
 
-int accounts_clear(const struct maps *maps, __u32 slot)
+int accounts_clear(const struct maps *maps, slot_fn *is_chosen, const void *data)
 {
 	struct mma_account_key key, next;
 	int err = 0, end = -ENOENT;
@@ -96,7 +96,7 @@ int accounts_clear(const struct maps *maps, __u32 slot)
 		end = bpf_map_get_next_key(maps->accounts, NULL, &key);
 	for (; !end && !err; key = next) {
 		end = bpf_map_get_next_key(maps->accounts, &key, &next);
-		if (key.slot == slot)
+		if (is_chosen(key.slot, data))
 			err = bpf_map_delete_elem(maps->accounts, &key);
 	}
 	if (!err && end != -ENOENT)

@@ -24,7 +24,8 @@ void accounts_free(struct accounts *accounts);
 /* Those of a slot: the first one, and how many. */
 const struct account_row *accounts_of(const struct accounts *accounts, __u32 slot, size_t *ret_n);
 
-/* Forgets those of a slot: 0 or a fault. */
-int accounts_clear(const struct maps *maps, __u32 slot);
+/* Forgets those of the slots that are chosen: 0 or a fault. */
+typedef bool slot_fn(__u32 slot, const void *data);
+int accounts_clear(const struct maps *maps, slot_fn *is_chosen, const void *data);
 
 #endif

@@ -20,6 +20,7 @@ struct run {
 	struct port_list ports;
 	struct cgroup *cgroups;
 	bool *is_new; /* by cgroup: attached by this run */
+	struct slots slots;
 	struct netns_set namespaces;
 	struct maps maps;
 	struct mma *programs; /* loaded by this run, or NULL */
@@ -71,7 +72,7 @@ static int attach_all(struct run *run)
 	if (!err && run->programs)
 		err = programs_attach_follow(run->programs);
 	for (size_t i = 0; !err && i < run->request->cgroups.n; i++)
-		err = service_attach(&run->maps, &run->cgroups[i], &run->is_new[i]);
+		err = service_attach(&run->maps, &run->cgroups[i], &run->slots, &run->is_new[i]);
 	if (!err && run->programs)
 		err = programs_commit(run->programs, &run->maps);
 	if (!err)

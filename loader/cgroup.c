@@ -284,12 +284,14 @@ uint64_t cgroup_level_bit(const struct mma_path_key *key)
 	return level <= MMA_MAX_LEVEL ? 1ULL << level : 0;
 }
 
-bool cgroup_covers(const struct mma_path_key *outer, const struct mma_path_key *inner)
+bool cgroup_parent(struct mma_path_key *key)
 {
-	size_t len = strlen(outer->path);
+	char *slash = strrchr(key->path, '/');
 
-	return !strncmp(outer->path, inner->path, len) &&
-	       (inner->path[len] == '\0' || inner->path[len] == '/');
+	if (!slash || slash == key->path)
+		return false;
+	memset(slash, 0, sizeof(key->path) - (size_t)(slash - key->path));
+	return true;
 }
 
 int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size)

@@ -34,8 +34,8 @@ int cgroup_id(const char *dir, uint64_t *ret_id);
 /* Level below the root: 1 for "/system.slice". By id: unknown, all levels. */
 uint64_t cgroup_level_bit(const struct mma_path_key *key);
 
-/* Whether `inner` is `outer` or lies below it. */
-bool cgroup_covers(const struct mma_path_key *outer, const struct mma_path_key *inner);
+/* Makes a key that of the cgroup above; false where that is the root, or unknown. */
+bool cgroup_parent(struct mma_path_key *key);
 
 /* Path from the root of the cgroup that has this id, in ret_path, or -ESTALE
  * where it is gone. */

@@ -16,6 +16,7 @@
  * have been missed. */
 struct refresh {
 	const struct maps *maps;
+	struct slots slots;
 	struct netns_set namespaces;
 };
 
@@ -33,7 +34,7 @@ static int add_service(const struct mma_path_key *key, const struct mma_path *pa
 	}
 	err = session_add_namespaces(&cgroup, &refresh->namespaces);
 	if (!err)
-		err = service_attach(refresh->maps, &cgroup, &is_new);
+		err = service_attach(refresh->maps, &cgroup, &refresh->slots, &is_new);
 	if (!err)
 		repair_apply(refresh->maps, &cgroup);
 	return err;

@@ -45,32 +45,16 @@ int services_count(const struct maps *maps, size_t *ret_n)
 	return services_each(maps, count_one, ret_n);
 }
 
-struct cover {
-	const struct mma_path_key *inner;
-	struct mma_path_key *nearest;
-	bool found;
-};
-
-static int look_for_cover(const struct mma_path_key *key, const struct mma_path *path, void *data)
-{
-	struct cover *cover = data;
-
-	(void)path;
-	if (!memcmp(key, cover->inner, sizeof(*key)) || !cgroup_covers(key, cover->inner))
-		return 0;
-	if (!cover->found || strlen(key->path) > strlen(cover->nearest->path))
-		*cover->nearest = *key;
-	cover->found = true;
-	return 0;
-}
-
 int service_cover(const struct maps *maps, const struct mma_path_key *key,
 		  struct mma_path_key *ret_cover)
 {
-	struct cover cover = { key, ret_cover, false };
+	struct mma_path path;
 
-	services_each(maps, look_for_cover, &cover);
-	return cover.found ? 0 : -ENOENT;
+	*ret_cover = *key;
+	while (cgroup_parent(ret_cover))
+		if (!bpf_map_lookup_elem(maps->paths, ret_cover, &path))
+			return 0;
+	return -ENOENT;
 }
 
 int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret)
@@ -112,49 +96,71 @@ static int depart(const struct maps *maps, uint64_t id, __u32 slot)
 	return err ? err : bpf_map_delete_elem(maps->cgroups, &id);
 }
 
-static int mark_slot(const struct mma_path_key *key, const struct mma_path *path, void *used)
+static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_service_ref *service,
+			const void *unused)
+{
+	char path[PATH_MAX];
+
+	(void)unused;
+	if (cgroup_path_of_id(id, path, sizeof(path)) != -ESTALE)
+		return 0;
+	return depart(maps, id, service->slot);
+}
+
+static int mark_slot(const struct mma_path_key *key, const struct mma_path *path, void *slots)
 {
 	(void)key;
 	if (path->slot < MMA_MAX_SERVICES)
-		((bool *)used)[path->slot] = true;
+		((struct slots *)slots)->used[path->slot] = true;
 	return 0;
 }
 
-static int drop_if_orphan(const struct maps *maps, uint64_t id,
-			  const struct mma_service_ref *service, const void *used)
+static bool is_free(__u32 slot, const void *slots)
 {
-	if (service->slot < MMA_MAX_SERVICES && ((const bool *)used)[service->slot])
-		return 0;
-	return depart(maps, id, MMA_NO_SLOT);
+	return slot >= MMA_MAX_SERVICES || !((const struct slots *)slots)->used[slot];
 }
 
-/* Ids without a path: of a detach that ended half-way. Before a slot is taken,
- * for with it they would become another service's. */
-static int drop_orphans(const struct maps *maps)
+static int drop_if_orphan(const struct maps *maps, uint64_t id,
+			  const struct mma_service_ref *service, const void *slots)
 {
-	bool used[MMA_MAX_SERVICES] = { false };
-	int err = services_each(maps, mark_slot, used);
+	return is_free(service->slot, slots) ? depart(maps, id, MMA_NO_SLOT) : 0;
+}
 
-	return err ? err : each_id(maps, drop_if_orphan, used);
+/* Finds the slots in use. What a detach that ended half-way has left of others
+ * goes before one is taken, for with it that would become another service's: ids
+ * without a path, and accounts. */
+static int find_slots(const struct maps *maps, struct slots *slots)
+{
+	int err;
+
+	if (slots->known)
+		return 0;
+	err = services_each(maps, mark_slot, slots);
+	if (!err)
+		err = each_id(maps, drop_if_orphan, slots);
+	if (!err)
+		err = accounts_clear(maps, is_free, slots);
+	slots->known = !err;
+	return err;
 }
 
 /* The first slot that no path has, its counters at zero. */
-static int take_slot(const struct maps *maps, __u32 *ret_slot)
+static int take_slot(const struct maps *maps, struct slots *slots, __u32 *ret_slot)
 {
-	bool used[MMA_MAX_SERVICES] = { false };
 	struct mma_stats none = { { 0 } };
-	int err = services_each(maps, mark_slot, used);
+	int err = find_slots(maps, slots);
 
 	if (err)
 		return err;
 	for (__u32 slot = 0; slot < MMA_MAX_SERVICES; slot++) {
-		if (used[slot])
+		if (slots->used[slot])
 			continue;
 		err = bpf_map_update_elem(maps->stats, &slot, &none, BPF_ANY);
 		if (err)
 			return fault(-err, "stats: cannot be written (%s)", strerror(-err));
+		slots->used[slot] = true;
 		*ret_slot = slot;
-		return accounts_clear(maps, slot);
+		return 0;
 	}
 	return fault(ENOSPC, "paths: full, %d are attached; detach one first", MMA_MAX_SERVICES);
 }
@@ -227,11 +233,14 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	if (err)
 		return fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err));
 	err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
+	if (err == -E2BIG && !each_id(maps, drop_if_gone, NULL))
+		err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
+	if (err == -E2BIG)
+		return fault(ENOSPC, "%s: cgroups: full, %d are attached; detach one first",
+			     cgroup->key.path, MMA_MAX_CGROUPS);
 	if (err)
-		return fault(
-			-err,
-			"%s: cannot be entered in the map (%s); at most %d cgroups can be attached",
-			cgroup->dir, strerror(-err), MMA_MAX_CGROUPS);
+		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
+			     strerror(-err));
 	err = cgroup_id(cgroup->dir, &again);
 	if (err || again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
@@ -252,7 +261,8 @@ static int find_path(const struct maps *maps, const struct cgroup *cgroup,
 	return 0;
 }
 
-int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_new)
+int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct slots *slots,
+		   bool *ret_new)
 {
 	struct mma_path path = { .flags = cgroup->by_id ? MMA_PATH_BY_ID : 0 };
 	int err = add_levels(maps, cgroup_level_bit(&cgroup->key));
@@ -260,13 +270,10 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	*ret_new = false;
 	if (!err)
 		err = find_path(maps, cgroup, &path, ret_new);
-	if (!err && *ret_new)
-		err = drop_orphans(maps);
-
 	if (err)
 		return err;
 	if (*ret_new) {
-		err = take_slot(maps, &path.slot);
+		err = take_slot(maps, slots, &path.slot);
 		if (err)
 			return err;
 		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
@@ -284,15 +291,9 @@ static int drop_if_of_slot(const struct maps *maps, uint64_t id,
 	return service->slot == *(const __u32 *)slot ? depart(maps, id, MMA_NO_SLOT) : 0;
 }
 
-static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_service_ref *service,
-			const void *unused)
+static bool is_this(__u32 slot, const void *other)
 {
-	char path[PATH_MAX];
-
-	(void)unused;
-	if (cgroup_path_of_id(id, path, sizeof(path)) != -ESTALE)
-		return 0;
-	return depart(maps, id, service->slot);
+	return slot == *(const __u32 *)other;
 }
 
 /* Sockets of cgroups that went earlier are counted for nobody from now on: the
@@ -311,13 +312,14 @@ static void disown_departed(const struct maps *maps, __u32 slot)
 
 int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 {
+	struct slots slots = { 0 };
 	struct mma_path path;
 	__u64 levels = 0;
 	bool none;
 	int err = find_path(maps, cgroup, &path, &none);
 
 	if (!err && none) {
-		err = drop_orphans(maps);
+		err = find_slots(maps, &slots);
 		return err ? err : -ENOENT;
 	}
 	if (err)
@@ -330,7 +332,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 	err = each_id(maps, drop_if_of_slot, &path.slot);
 	disown_departed(maps, path.slot);
 	if (!err)
-		err = accounts_clear(maps, path.slot);
+		err = accounts_clear(maps, is_this, &path.slot);
 	if (!err)
 		err = services_each(maps, or_level, &levels);
 	return err ? err : write_levels(maps, levels, false);

@@ -7,12 +7,20 @@
 #include "cgroup.h"
 #include "pins.h"
 
+/* The slots that paths have: found once in a run, which holds the lock, and not for
+ * each path anew. To start from { 0 }. */
+struct slots {
+	bool known;
+	bool used[MMA_MAX_SERVICES];
+};
+
 /*
  * Attaches a cgroup, in the order in which no moment lacks what the next one
  * needs: level, path, id. follow must be attached before. ret_new: whether it
  * was not attached before. A cgroup that is not there yet is no fault.
  */
-int service_attach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_new);
+int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct slots *slots,
+		   bool *ret_new);
 
 /* Detaches it: path, then ids, which stay in `departed` for strip, then levels.
  * -ENOENT where it is not attached. */

@@ -301,31 +301,25 @@ static void has_level(void **state)
 	assert_true(cgroup_level_bit(&key) == row->bit);
 }
 
-static const struct cover {
-	const char *name, *outer, *inner;
-	bool covers;
-} covers[] = {
-	{ "itself", "/a", "/a", true },
-	{ "a child", "/a", "/a/b", true },
-	{ "a grandchild", "/a", "/a/b/c", true },
-	{ "not a parent", "/a/b", "/a", false },
-	{ "not a sibling", "/a/b", "/a/c", false },
-	{ "not a longer name", "/a", "/ab", false },
-	{ "not a longer name below", "/a/b", "/a/bc/d", false },
-	{ "not a shorter name", "/ab", "/a", false },
-	{ "an id, itself", "id:47", "id:47", true },
-	{ "an id, not a longer one", "id:47", "id:471", false },
-	{ "an id, not a path", "id:47", "/id:47", false },
+static const struct parent {
+	const char *name, *path, *parent;
+} parents[] = {
+	{ "of a child", "/a/b", "/a" },
+	{ "of a grandchild", "/a/bc/d", "/a/bc" },
+	{ "of a name with a space at its end", "/a /b ", "/a " },
+	{ "none at the first level", "/a", NULL },
+	{ "none of an id", "id:47", NULL },
 };
 
-static void covers_inner(void **state)
+static void has_parent(void **state)
 {
-	const struct cover *row = *state;
-	struct mma_path_key outer = { { 0 } }, inner = { { 0 } };
+	const struct parent *row = *state;
+	struct mma_path_key key = { { 0 } }, parent = { { 0 } };
 
-	snprintf(outer.path, sizeof(outer.path), "%s", row->outer);
-	snprintf(inner.path, sizeof(inner.path), "%s", row->inner);
-	assert_int_equal(cgroup_covers(&outer, &inner), row->covers);
+	snprintf(key.path, sizeof(key.path), "%s", row->path);
+	snprintf(parent.path, sizeof(parent.path), "%s", row->parent ? row->parent : row->path);
+	assert_int_equal(cgroup_parent(&key), row->parent != NULL);
+	assert_memory_equal(&key, &parent, sizeof(key)); /* all of a key counts */
 }
 
 int main(void)
@@ -342,7 +336,7 @@ int main(void)
 	add_test(&suite, "in a cgroup namespace: by id", by_id, NULL);
 	add_test(&suite, "a key that the mount does not show", not_below_the_mount, NULL);
 	add_table(&suite, has_level, levels);
-	add_table(&suite, covers_inner, covers);
+	add_table(&suite, has_parent, parents);
 	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("cgroup", &suite);
 }
