@@ -16,7 +16,7 @@
 #define PREFIX MMA_PIN_STRIP "-"
 #define MOVED PREFIX "moved-" /* and the link's id */
 #define LOOPBACK_IFINDEX 1 /* in every namespace, first to come, last to go */
-#define MAX_QUERY 64 /* BPF_MPROG_MAX */
+#define MAX_QUERY 64 /* BPF_MPROG_MAX, of which the kernel uses all but one */
 #define RELEASE_TRIES 200 /* of 10 ms */
 
 struct strip_name {
@@ -199,6 +199,11 @@ static int cover_interface(uint64_t cookie, const struct if_nameindex *i, int pr
 			EINVAL,
 			"%s: strip cannot be attached (TCX refused); Linux 6.6 or later is needed",
 			i->if_name);
+	if (fd == -ERANGE)
+		return fault(
+			ENOSPC,
+			"%s: strip cannot be attached: full, %d programs are there; remove one (bpftool net list), the namespace is not covered",
+			i->if_name, MAX_QUERY - 1);
 	if (fd < 0)
 		return fault(-fd, "%s: strip cannot be attached (%s); the namespace is not covered",
 			     i->if_name, strerror(-fd));
@@ -254,12 +259,17 @@ int strip_cover(const struct maps *maps, const struct netns *netns)
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	entry.since = (__u64)now.tv_sec * 1000000000 + (__u64)now.tv_nsec;
 	err = bpf_map_update_elem(maps->netns, &netns->cookie, &entry, BPF_ANY);
-	if (err)
-		return fault(-err,
-			     "network namespace %" PRIu64
-			     ": cannot be entered in the map (%s); at most %d are covered",
-			     netns->cookie, strerror(-err), MMA_MAX_NETNS);
-	return 0;
+	if (!err)
+		return 0;
+	strip_uncover(maps, netns->cookie);
+	if (err == -E2BIG)
+		return fault(
+			ENOSPC,
+			"network namespace %" PRIu64
+			": netns: full, %d are covered; end those that are not needed, or detach all and attach again",
+			netns->cookie, MMA_MAX_NETNS);
+	return fault(-err, "network namespace %" PRIu64 ": cannot be entered in the map (%s)",
+		     netns->cookie, strerror(-err));
 }
 
 static int remove_link(const char *name, void *cookie)
