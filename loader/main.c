@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,18 @@ static void open_standard_fds(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* A descriptor is open for each network namespace: 1024, which is customary, are soon
+ * used up. */
+static void lift_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int run(const struct request *request)
@@ -65,6 +78,7 @@ int main(int argc, char **argv)
 	int err;
 
 	open_standard_fds();
+	lift_file_limit();
 	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
 	umask(077); /* pins and lock are root's */
 	privileges_drop();

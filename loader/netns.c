@@ -24,6 +24,13 @@
 
 #define OWN "/proc/self/ns/net"
 
+/* A descriptor is open for each namespace. */
+static const char *remedy(int err, const char *otherwise)
+{
+	return err == EMFILE ? "there are too many network namespaces; raise the limit: ulimit -Hn"
+			     : otherwise;
+}
+
 static int read_cookie(const struct netns *netns, void *ret_cookie)
 {
 	socklen_t len = sizeof(netns->cookie);
@@ -31,8 +38,8 @@ static int read_cookie(const struct netns *netns, void *ret_cookie)
 	int err = 0;
 
 	if (fd < 0)
-		return fault(errno, "network namespace: no socket can be made in it (%s)",
-			     strerror(errno));
+		return fault(errno, "network namespace: no socket can be made in it (%s); %s",
+			     strerror(errno), remedy(errno, "CAP_SYS_ADMIN is needed"));
 	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &len))
 		err = fault_kernel(
 			errno,
@@ -48,7 +55,8 @@ int netns_run(const struct netns *netns, netns_fn *in_it, void *data)
 	int ret;
 
 	if (own < 0)
-		return fault(errno, OWN ": cannot be opened (%s); mount proc", strerror(errno));
+		return fault(errno, OWN ": cannot be opened (%s); %s", strerror(errno),
+			     remedy(errno, "mount proc"));
 	if (setns(netns->fd, CLONE_NEWNET)) {
 		ret = fault(errno,
 			    "network namespace: cannot be entered (%s); CAP_SYS_ADMIN is needed",
@@ -108,9 +116,9 @@ int netns_add_path(struct netns_set *set, const char *path)
 
 	if (fd < 0)
 		return fault(
-			errno,
-			"%s: cannot be opened (%s); name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net",
-			path, strerror(errno));
+			errno, "%s: cannot be opened (%s); %s", path, strerror(errno),
+			remedy(errno,
+			       "name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net"));
 	if (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC ||
 	    ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		close(fd);
@@ -147,8 +155,8 @@ int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree)
 		if (err && has_ended(tree->pids[i], err))
 			continue; /* or pid 0: of another pid namespace */
 		if (err)
-			return fault(err, "%s: cannot be opened (%s); CAP_SYS_PTRACE is needed",
-				     path, strerror(err));
+			return fault(err, "%s: cannot be opened (%s); %s", path, strerror(err),
+				     remedy(err, "CAP_SYS_PTRACE is needed"));
 		err = add_fd(set, fd);
 		if (err)
 			return err;

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -32,43 +33,52 @@ static bool complete(const struct maps *maps, const struct netns_set *set,
 	return true;
 }
 
-/* What cannot be opened has gone, or is none. */
-static void look_at(struct netns_set *found, const char *path)
+/* What cannot be opened has gone, or is none; unless the fault is ours. */
+static int look_at(struct netns_set *found, const char *path)
 {
-	if (netns_add_path(found, path))
+	int err = netns_add_path(found, path);
+
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return err;
+	if (err)
 		fault_forget();
+	return 0;
 }
 
-static void look_at_named(struct netns_set *found)
+static int look_at_named(struct netns_set *found)
 {
 	DIR *d = opendir(NAMED);
 	struct dirent *entry;
 	char path[PATH_MAX];
+	int err = 0;
 
-	while (d && (entry = readdir(d))) {
+	while (d && !err && (entry = readdir(d))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), NAMED "/%s", entry->d_name);
-		look_at(found, path);
+		err = look_at(found, path);
 	}
 	if (d)
 		closedir(d);
+	return err;
 }
 
-static void look_at_processes(struct netns_set *found)
+static int look_at_processes(struct netns_set *found)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *entry;
 	char path[PATH_MAX];
+	int err = 0;
 
-	while (d && (entry = readdir(d))) {
+	while (d && !err && (entry = readdir(d))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		look_at(found, path);
+		err = look_at(found, path);
 	}
 	if (d)
 		closedir(d);
+	return err;
 }
 
 int netns_add_covered(struct netns_set *set, const struct maps *maps)
@@ -79,9 +89,9 @@ int netns_add_covered(struct netns_set *set, const struct maps *maps)
 	int err = 0;
 
 	if (!complete(maps, set, &found))
-		look_at_named(&found);
-	if (!complete(maps, set, &found))
-		look_at_processes(&found);
+		err = look_at_named(&found);
+	if (!err && !complete(maps, set, &found))
+		err = look_at_processes(&found);
 	for (size_t i = 0; !err && i < found.n; i++) {
 		if (has(set, found.list[i].cookie) ||
 		    bpf_map_lookup_elem(maps->netns, &found.list[i].cookie, &entry))

@@ -104,6 +104,9 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 		return -ENOENT;
 	if (fd == -EPERM || fd == -EACCES)
 		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fault(-fd, "%s: cannot be opened (%s); raise the limits: ulimit -Hn",
+			     pin.path, strerror(-fd));
 	if (fd < 0)
 		return fault(-fd, "%s: cannot be opened as a map (%s): " FOREIGN_REMEDY, pin.path,
 			     strerror(-fd));
