@@ -40,13 +40,15 @@ class Actor(Child):
         return function(child, *args)
 
 
-def load(_, number, seed, groups, namespaces):
-    """Runs of the tool, of every kind in turn. One that does not get the lock within its
-    5 s, as it happens under emulation, is tried again."""
+def load(_, start, number, seed, groups, namespaces):
+    """Runs of the tool, of every kind in turn, by all from the same moment on. One that
+    does not get the lock within its 5 s, as it happens under emulation, is tried again."""
+    os.close(start[1])
+    os.read(start[0], 1)
     generator = random.Random(f"{number} {seed}")
     outcomes = collections.Counter()
     for n in range(RUNS):
-        group = generator.choice(groups)
+        group = groups[(number + 5 * n) % len(groups)]
         attach = "--port", SECOND, "--cgroup", group
         args = (attach, (*attach, "--cgroup", generator.choice(groups), "--no-repair"),
                 (*attach, "--netns", generator.choice(namespaces)), ("--detach", "--cgroup", group),
@@ -166,7 +168,7 @@ class Race:
 
     def __init__(self, cgroup, net):
         self.cgroup, self.net = cgroup, net
-        self.groups = [cgroup.child(f"s{n}.service") for n in range(4)]
+        self.groups = [cgroup.child(f"s{n}.service") for n in range(14)]
         self.others = [Cgroup(f"o{n}.service") for n in range(2)]
         mma.run(["modprobe", "dummy"])  # which makes one
         self.namespaces = [f"/run/netns/{name}" for name in (net.server, net.client)]
@@ -205,6 +207,15 @@ class Race:
         except AssertionError as e:
             raise AssertionError(f"{e}; gone, come: {differing}\n{mma.run(['bpftool', 'link', 'list']).out}") from None
 
+    def check(self):
+        """Each path has a slot of its own, and the cgroups that are there have their path's."""
+        paths = {path: slot for path, (slot, _) in mma.map_dict("paths").items()}
+        assert len(set(paths.values())) == len(paths), paths
+        there = {group.id: paths[group.path] for group in (self.cgroup, *self.groups, *self.others)
+                 if group.path in paths}
+        assert {id_: slot for id_, (slot, _) in mma.map_dict("cgroups").items()} == there
+        assert all(netns["uncovered"] == 0 for netns in mma.status()["netns"] if netns["reachable"])
+
     def run(self, seed=0):
         every = self.groups + self.others
         actors = {
@@ -215,15 +226,19 @@ class Race:
             "connections": Actor(connect, self.listeners[0], ("127.0.0.2", PORT)),
             "connections by veth": Actor(connect, self.listeners[1], ("192.0.2.1", PORT), netns=self.net.client),
         }
+        start = os.pipe()
+        loaders = [Child(load, start, n, seed, every, self.namespaces) for n in range(LOADERS)]
         begin = time.monotonic()
-        loaders = [Child(load, n, seed, every, self.namespaces) for n in range(LOADERS)]
         try:
+            os.close(start[1])
             outcomes = sum((loader.join() for loader in loaders), collections.Counter())
         finally:
             took = time.monotonic() - begin
             rounds = {name: actor.stop() for name, actor in actors.items()}
+            os.close(start[0])
         print(f"{took:.1f} s: {dict(outcomes)}, {rounds}")
         assert all(rounds.values()), rounds
+        self.check()
         return outcomes
 
 
