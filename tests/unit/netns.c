@@ -30,7 +30,7 @@ static const struct row {
 	{ "ended as its directory was read", ESRCH, NO_PID, NULL },
 	{ "ended amid the open", EACCES, NO_PID, NULL },
 	{ "lives, and may not be looked at", EACCES, 0, "CAP_SYS_PTRACE is needed" },
-	{ "no descriptor is left", EMFILE, NO_PID, "raise the limits" },
+	{ "no descriptor is left", EMFILE, NO_PID, "raise the limit" },
 };
 
 static void test_process(void **state)

@@ -12,7 +12,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4
 MAP_CREATE, OBJ_PIN, OBJ_GET, MAP_UPDATE_BATCH = 0, 6, 7, 26
-PROG_NEXT_ID, MAP_NEXT_ID, LINK_NEXT_ID = 11, 12, 31
+PROG_NEXT_ID, MAP_NEXT_ID, PROG_BY_ID, LINK_NEXT_ID = 11, 12, 13, 31
 
 PINS = "/sys/fs/bpf/mptcp-mail"
 
@@ -56,13 +56,21 @@ def obj_pin(fd, path):
     bpf(OBJ_PIN, bytearray(struct.pack("=QII", ctypes.addressof(name), fd, 0)))
 
 
+def fields_of(fd):
+    """What the kernel tells of a program or link, by name; closes it."""
+    with os.fdopen(fd), open(f"/proc/self/fdinfo/{fd}") as f:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in f)}
+
+
 def program_of(path):
     """The id of the program that is pinned there, or that the link there has."""
-    fd = obj_get(path)
-    with open(f"/proc/self/fdinfo/{fd}") as f:
-        fields = dict(line.split(":", 1) for line in f)
-    os.close(fd)
-    return int(fields["prog_id"])
+    return int(fields_of(obj_get(path))["prog_id"])
+
+
+def verified_instructions(program):
+    """How many the verifier has looked at, of the program with this id."""
+    fd = bpf(PROG_BY_ID, bytearray(struct.pack("=III", program, 0, 0)))
+    return int(fields_of(fd)["verified_insns"])
 
 
 def map_create(kind, key_size, value_size, entries, flags=0):
