@@ -163,6 +163,10 @@ demo:
 figures:
 	@figures/run
 
+.PHONY: bench
+bench:
+	@bench/run
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
