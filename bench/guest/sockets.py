@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Socket(2) counted in instructions, with one thing or another on its hook."""
+
+import contextlib
+import os
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOL = f"{HERE}/mptcp-mail-attach"
+CGROUPS = "/sys/fs/cgroup"
+BENCH = f"{CGROUPS}/bench.slice"
+PINS = "/sys/fs/bpf/bench"
+HOOKED = "/sys/kernel/tracing/enabled_functions"
+TCP, UDP, UNIX, EXPLICIT = (2, 1, 0), (2, 2, 0), (1, 1, 0), (2, 1, 262)
+MADE_MPTCP = 262
+
+
+def hook_is_free():
+    """A link goes in the kernel's own time."""
+    while "update_socket_protocol" in open(HOOKED, encoding="ascii").read():
+        time.sleep(0.01)
+
+
+def tool(*words):
+    subprocess.run([TOOL, "-q", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def peer(name, times=1):
+    """A program of this directory on the hook."""
+    for i in range(times):
+        subprocess.run(["bpftool", "prog", "loadall", f"{HERE}/{name}.bpf.o", f"{PINS}-{i}", "autoattach"], check=True)
+    yield
+    for i in range(times):
+        subprocess.run(["rm", "-r", f"{PINS}-{i}"], check=True)
+    hook_is_free()
+
+
+@contextlib.contextmanager
+def attached(paths):
+    """Cgroups with these paths below /bench.slice, made and attached."""
+    dirs = [f"{BENCH}/{path}" for path in paths]
+    for path in dirs:
+        os.makedirs(path, exist_ok=True)
+    for i in range(0, len(dirs), 250):
+        tool("--no-repair", *(word for path in dirs[i:i + 250] for word in ("--cgroup", path)))
+    yield dirs[0]
+    tool("--detach")
+    hook_is_free()
+
+
+def bystander(depth):
+    """A cgroup this many levels below the root, not attached, nor is one above it."""
+    path = "/".join([CGROUPS, "bystander.slice"] + [f"l{n}" for n in range(2, depth + 1)])
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def count(cgroup, kind, command=("sockets",), mptcp=False):
+    """Instructions of one socket(2); the kind of socket that it made must be what was meant."""
+    argv = [*command[:-1], f"{HERE}/{command[-1]}", cgroup, *map(str, kind)]
+    *rounds, made = map(int, subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split())
+    assert (made == MADE_MPTCP) == mptcp, f"{argv}: SO_PROTOCOL {made}"
+    return min(rounds)
