@@ -12,6 +12,10 @@
 
 #define __core __attribute__((preserve_access_index))
 
+struct list_head {
+	struct list_head *next;
+} __core;
+
 struct kernfs_node {
 	__u64 id;
 } __core;
@@ -122,8 +126,13 @@ struct nsproxy {
 	struct net *net_ns;
 } __core;
 
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} __core;
+
 struct task_struct {
 	unsigned int flags;
+	struct css_set *cgroups;
 	struct task_struct *group_leader;
 	char comm[16];
 	struct nsproxy *nsproxy;

@@ -31,7 +31,7 @@ char LICENSE[] SEC("license") = "GPL";
  * names counts. What is upgraded the second one does not see. */
 const volatile __u64 own_build;
 
-/* The task that upgrade has left TCP, until upgrade_2 sees it. */
+/* The attached task that upgrade has left TCP, until upgrade_2 sees it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -40,15 +40,32 @@ struct {
 } decided SEC(".maps");
 
 /*
- * The nearest attached ancestor of the current task's cgroup: one helper call
- * and one look-up for each level in use, however deep the task's own cgroup.
- * Levels count from the root (0), which cannot be attached.
+ * Cgroups that are not attached, nor is one above them: all that most sockets
+ * need to know. The place is the cgroup's id modulo the size; of two that share
+ * it, the later one is there. An entry counts in the epoch that began before its
+ * search alone, so the loader begins another one after it has entered an id.
+ * What follow enters is new, and was never searched for.
  */
-static __always_inline struct mma_service_ref *attached_service(__u64 levels)
+#define BYSTANDERS 4096
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BYSTANDERS);
+	__type(key, __u32);
+	__type(value, __u64); /* epoch << 32 | id */
+} bystanders SEC(".maps");
+
+/*
+ * The nearest attached ancestor of the current task's cgroup: itself, mostly.
+ * Else one helper call and one look-up for each level in use, however deep the
+ * task's own cgroup. Levels count from the root (0), which cannot be attached.
+ */
+static __always_inline struct mma_service_ref *attached_service(__u64 own, __u64 levels)
 {
-	struct mma_service_ref *nearest = NULL, *service;
+	struct mma_service_ref *nearest = bpf_map_lookup_elem(&cgroups, &own), *service;
 	__u64 id;
 
+	if (nearest)
+		return nearest;
 	for (int level = 0; level <= MMA_MAX_LEVEL && levels; level++) {
 		bool in_use = levels & 1;
 
@@ -70,22 +87,21 @@ static __always_inline struct mma_service_ref *attached_service(__u64 levels)
  * off, socket(IPPROTO_MPTCP) would fail with ENOPROTOOPT and stop the server,
  * hence the look at the flag that the sysctl net.mptcp.enabled sets.
  */
-static __always_inline enum mma_counter verdict(const struct mma_meta *m, int family)
+static __always_inline enum mma_counter verdict(const struct mma_meta *m,
+						const struct task_struct *task, int family)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct net *net = task->nsproxy->net_ns;
 	__u64 cookie = net->net_cookie;
 	struct mptcp_pernet *pernet;
-	__u8 enabled = 0;
 
 	if (!(family == AF_INET ? m->mptcp_ipv4 : m->mptcp_ipv6))
 		return MMA_KEPT_NO_FAMILY;
 	if (!bpf_map_lookup_elem(&netns, &cookie))
 		return MMA_KEPT_UNCOVERED;
-	pernet = pernet_at(net->gen, m->mptcp_pernet_id);
-	if (!pernet || BPF_CORE_READ_INTO(&enabled, pernet, mptcp_enabled))
+	pernet = typed_pernet_at(net->gen, m->mptcp_pernet_id);
+	if (!pernet)
 		return MMA_KEPT_UNKNOWN;
-	return enabled ? MMA_UPGRADED : MMA_KEPT_MPTCP_OFF;
+	return pernet->mptcp_enabled ? MMA_UPGRADED : MMA_KEPT_MPTCP_OFF;
 }
 
 static __always_inline bool is_tcp(int family, int type, int protocol)
@@ -94,54 +110,55 @@ static __always_inline bool is_tcp(int family, int type, int protocol)
 	       (type & SOCK_TYPE_MASK) == SOCK_STREAM && (!protocol || protocol == IPPROTO_TCP);
 }
 
-static __always_inline int decide(int family)
+static __always_inline int decide(int family, bool second)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 id = task->cgroups->dfl_cgrp->kn->id, entry, *bystander, *left;
+	__u32 place = id % BYSTANDERS, zero = 0;
+	bool fits = !(id >> 32); /* as all do before the kernel's 2^31st */
 	struct mma_service_ref *service;
 	enum mma_counter why;
 	struct mma_meta *m;
-	__u32 zero = 0;
 
 	m = bpf_map_lookup_elem(&meta, &zero);
-	if (!m)
+	bystander = bpf_map_lookup_elem(&bystanders, &place);
+	if (!m || !bystander)
 		return 0;
-	service = attached_service(m->levels);
-	if (!service)
+	entry = (__u64)m->epoch << 32 | id;
+	if (*bystander == entry && fits)
 		return 0;
-	why = verdict(m, family);
+	service = attached_service(id, m->levels);
+	if (!service) {
+		if (fits)
+			*bystander = entry;
+		return 0;
+	}
+	left = bpf_map_lookup_elem(&decided, &zero);
+	if (!left)
+		return 0;
+	if (second && *left == (__u64)task) {
+		*left = 0;
+		return 0;
+	}
+	why = verdict(m, task, family);
 	if (why == MMA_UPGRADED || *(__u64 *)m->build_id == own_build)
 		count(service->slot, why);
-	return why == MMA_UPGRADED ? IPPROTO_MPTCP : 0;
+	if (why == MMA_UPGRADED)
+		return IPPROTO_MPTCP;
+	if (!second)
+		*left = (__u64)task;
+	return 0;
 }
 
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(upgrade, int family, int type, int protocol)
 {
-	__u64 *task;
-	__u32 zero = 0;
-	int chosen;
-
-	if (!is_tcp(family, type, protocol))
-		return 0;
-	chosen = decide(family);
-	task = bpf_map_lookup_elem(&decided, &zero);
-	if (!chosen && task)
-		*task = (__u64)bpf_get_current_task_btf();
-	return chosen;
+	return is_tcp(family, type, protocol) ? decide(family, false) : 0;
 }
 
 /* Runs after upgrade, and only where that has not upgraded. */
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(upgrade_2, int family, int type, int protocol)
 {
-	__u64 *task;
-	__u32 zero = 0;
-
-	if (!is_tcp(family, type, protocol))
-		return 0;
-	task = bpf_map_lookup_elem(&decided, &zero);
-	if (task && *task == (__u64)bpf_get_current_task_btf()) {
-		*task = 0;
-		return 0;
-	}
-	return decide(family);
+	return is_tcp(family, type, protocol) ? decide(family, true) : 0;
 }

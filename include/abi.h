@@ -125,7 +125,7 @@ struct mma_netns {
 	__u64 since; /* CLOCK_BOOTTIME of the first coverage, nanoseconds */
 };
 
-#define MMA_BUILD_ID_SIZE 24
+#define MMA_BUILD_ID_SIZE 20
 
 /* The one value of `meta`. */
 struct mma_meta {
@@ -138,6 +138,8 @@ struct mma_meta {
 	__u64 strip_levels; /* the same for strip, kept as long as a socket of a
 			     * departed cgroup may live */
 	char build_id[MMA_BUILD_ID_SIZE]; /* of the BPF object, NUL-terminated */
+	__u32 epoch; /* another one whenever the loader has entered an id in `cgroups`;
+		      * a build that knows none writes what it likes here */
 };
 
 #ifndef __bpf__

@@ -189,6 +189,19 @@ static int add_levels(const struct maps *maps, __u64 levels)
 	return write_levels(maps, meta.levels | levels, true);
 }
 
+/* From now on upgrade asks `cgroups` again of every cgroup: an id was entered. */
+static int next_epoch(const struct maps *maps)
+{
+	struct mma_meta meta;
+	int err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+
+	if (!err) {
+		meta.epoch++;
+		err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	}
+	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
+}
+
 static int or_level(const struct mma_path_key *key, const struct mma_path *path, void *levels)
 {
 	(void)path;
@@ -244,9 +257,9 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	err = cgroup_id(cgroup->dir, &again);
 	if (err || again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
-	return err && err != -ENOENT
-		       ? fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err))
-		       : 0;
+	if (err && err != -ENOENT)
+		return fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err));
+	return next_epoch(maps);
 }
 
 /* ret_new: there is no such path. ret_path is set where there is one. */
