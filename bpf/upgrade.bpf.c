@@ -11,7 +11,8 @@
  *
  * Two programs, as the kernel leaves one out that it finds running on this CPU
  * already (__bpf_prog_enter_recur): where it preempts tasks, amid the socket(2) of
- * another one. What upgrade left out, upgrade_2 decides.
+ * another one. What upgrade left out, upgrade_2 decides. Where it does not, only
+ * upgrade is attached.
  */
 #include "maps.h"
 #include "mptcp_pernet.h"
@@ -115,7 +116,7 @@ static __always_inline int decide(int family, bool second)
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 id = task->cgroups->dfl_cgrp->kn->id, entry, *bystander, *left;
 	__u32 place = id % BYSTANDERS, zero = 0;
-	bool fits = !(id >> 32); /* as all do before the kernel's 2^31st */
+	bool fits = !(id >> 32); /* does not after some 2^31 cgroups and their files */
 	struct mma_service_ref *service;
 	enum mma_counter why;
 	struct mma_meta *m;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,6 +86,19 @@ bool kernel_has_function(const char *name)
 bool kernel_has_hook(void)
 {
 	return kernel_has_function(HOOK);
+}
+
+bool kernel_preempts(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/sched/preempt", "re");
+	char modes[128] = ""; /* the one in force in brackets: "none (voluntary) full" */
+
+	if (!file)
+		return true;
+	if (!fgets(modes, sizeof(modes), file))
+		modes[0] = '\0';
+	fclose(file);
+	return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
 }
 
 int kernel_explain(int err, const char *operation)

@@ -54,20 +54,23 @@ int programs_armed(const char **ret_reason)
 		const char *link;
 		enum bpf_link_type type;
 		const char *missing;
+		bool if_preempting; /* else there is no need of it */
 	} links[] = {
 		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING,
-		  "the upgrade program is not attached; repair: --refresh" },
+		  "the upgrade program is not attached; repair: --refresh", false },
 		{ MMA_PIN_UPGRADE_2, BPF_LINK_TYPE_TRACING,
-		  "the second upgrade program is not attached; repair: --refresh" },
+		  "the second upgrade program is not attached; repair: --refresh", true },
 		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
-		  "new cgroups are not followed; repair: --refresh" },
+		  "new cgroups are not followed; repair: --refresh", false },
 		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
-		  "removed cgroups are not followed; repair: --refresh" },
+		  "removed cgroups are not followed; repair: --refresh", false },
 	};
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
 		int err = check_link(links[i].link, links[i].type);
 
+		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
+			continue;
 		if (err) {
 			*ret_reason = links[i].missing;
 			return err;
@@ -248,14 +251,18 @@ int programs_attach_follow(struct mma *programs)
 
 int programs_commit(struct mma *programs, const struct maps *maps)
 {
+	bool preempts = kernel_preempts();
 	struct mma_meta meta;
-	int err;
+	int err = 0;
 
 	account_attach(programs->obj);
 	/* Of a hook's programs the one that was attached last runs first. */
-	err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
+	if (preempts)
+		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
 	if (!err)
 		err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+	if (!err && !preempts) /* of an older build */
+		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);

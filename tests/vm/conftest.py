@@ -3,6 +3,7 @@
 kernel."""
 
 import os
+import re
 
 import pytest
 
@@ -61,6 +62,43 @@ def clean(warm):
 @pytest.fixture
 def mma():
     return mma_.mma
+
+
+class Preemption:
+    """How the kernel preempts tasks: `mode` is one of `modes`."""
+
+    FILE = "/sys/kernel/debug/sched/preempt"
+
+    def __init__(self):
+        words = self._read().split()
+        self.modes = [word.strip("()") for word in words]
+
+    def _read(self):
+        with open(self.FILE, encoding="ascii") as f:
+            return f.read()
+
+    @property
+    def mode(self):
+        return re.search(r"\((\w+)\)", self._read())[1]
+
+    @mode.setter
+    def mode(self, mode):
+        with open(self.FILE, "w", encoding="ascii") as f:
+            f.write(mode)
+
+
+@pytest.fixture
+def preemption(clean):
+    """Restored at the end."""
+    mounted = os.path.exists(Preemption.FILE)
+    if not mounted:
+        mma_.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"])
+    preemption = Preemption()
+    before = preemption.mode
+    yield preemption
+    preemption.mode = before
+    if not mounted:
+        mma_.run(["umount", "/sys/kernel/debug"])
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ import errno
 import itertools
 import json
 import os
-import re
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -107,20 +105,9 @@ def test_scrubbed_environment(cgroup):
     assert run(argv, env={}).out == f"{TCP}\n"
 
 
-@pytest.fixture
-def full_preemption():
-    """The kernel preempts tasks, as it does out of the box from 7.0 on."""
-    run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)  # or it is
-    path = "/sys/kernel/debug/sched/preempt"
-    with open(path) as f:
-        before = re.search(r"\((\w+)\)", f.read())[1]
-    Path(path).write_text("full")
-    yield
-    Path(path).write_text(before)
-
-
-def test_preempted_amid_socket(cgroup, invariant, full_preemption):
+def test_preempted_amid_socket(cgroup, invariant, preemption):
     """While one task is in upgrade, another one's socket(2) on the same CPU."""
+    preemption.mode = "full"
     attach(cgroup)
     invariant.pause()
     lines = run([f"{HERE}/preempt", "3"], cgroup=cgroup, timeout=60).out.splitlines()

@@ -73,6 +73,26 @@ def test_link_unpinned(attached, link, reason):
         assert sock.getsockopt(socket.SOL_SOCKET, 38) == 262
 
 
+def test_second_program_where_tasks_are_preempted(attached, preemption):
+    """Where they are not, socket(2) is spared it. A changed mind is told, and the next run sees to it."""
+    link = f"{PINS}/links/upgrade_2"
+    reason = "no: the second upgrade program is not attached; repair: --refresh"
+    for mode in preemption.modes:
+        preemption.mode = mode
+        mma("--detach", check=True)
+        attach(attached)
+        spared = mode in ("none", "voluntary")
+        assert (os.path.exists(link), line("^armed")) == (not spared, "armed       yes"), mode
+        attach(attached)
+        assert os.path.exists(link) != spared, mode
+        with make_socket(cgroup=attached) as sock:
+            assert sock.getsockopt(socket.SOL_SOCKET, 38) == 262
+        preemption.mode = "full"
+        assert line("^armed") == f"armed       {reason if spared else 'yes'}", mode
+        attach(attached)
+        assert (os.path.exists(link), line("^armed")) == (True, "armed       yes"), mode
+
+
 def test_strip_link_unpinned(attached):
     total = netns_status()["interfaces"]
     assert netns_status()["uncovered"] == 0

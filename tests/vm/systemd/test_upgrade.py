@@ -137,7 +137,8 @@ def test_nothing_is_counted_twice(clean):
     the older one are held."""
     service = Cgroup("service.service")
     mma.mma("--cgroup", service, check=True)
-    held = [obj_get(f"{mma.PINS}/links/{name}") for name in ("upgrade", "upgrade_2", "follow_mkdir", "follow_rmdir")]
+    held = [obj_get(f"{mma.PINS}/links/{name}") for name in ("upgrade", "upgrade_2", "follow_mkdir", "follow_rmdir")
+            if os.path.exists(f"{mma.PINS}/links/{name}")]
     install(NEXT)
     before = counters(service)
     mma.inside(sockets, 10, cgroup=service)
