@@ -57,30 +57,25 @@ struct {
 
 /*
  * The nearest attached ancestor of the current task's cgroup: itself, mostly.
- * Else one helper call and one look-up for each level in use, however deep the
- * task's own cgroup. Levels count from the root (0), which cannot be attached.
+ * Else one helper call and one look-up for each level in use above it. Levels
+ * count from the root (0), which cannot be attached.
  */
-static __always_inline struct mma_service_ref *attached_service(__u64 own, __u64 levels)
+static __always_inline struct mma_service_ref *attached_service(struct cgroup *own, __u64 levels)
 {
-	struct mma_service_ref *nearest = bpf_map_lookup_elem(&cgroups, &own), *service;
-	__u64 id;
+	struct mma_service_ref *service;
+	__u64 id = own->kn->id;
+	int level = own->level;
 
-	if (nearest)
-		return nearest;
-	for (int level = 0; level <= MMA_MAX_LEVEL && levels; level++) {
-		bool in_use = levels & 1;
-
-		levels >>= 1;
-		if (!in_use)
+	service = bpf_map_lookup_elem(&cgroups, &id);
+	if (level > MMA_MAX_LEVEL)
+		level = MMA_MAX_LEVEL + 1;
+	while (!service && --level > 0) {
+		if (!(levels >> level & 1))
 			continue;
 		id = bpf_get_current_ancestor_cgroup_id(level);
-		if (!id) /* the task's cgroup is not as deep */
-			break;
 		service = bpf_map_lookup_elem(&cgroups, &id);
-		if (service)
-			nearest = service;
 	}
-	return nearest;
+	return service;
 }
 
 /*
@@ -114,7 +109,8 @@ static __always_inline bool is_tcp(int family, int type, int protocol)
 static __always_inline int decide(int family, bool second)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 id = task->cgroups->dfl_cgrp->kn->id, entry, *bystander, *left;
+	struct cgroup *own = task->cgroups->dfl_cgrp;
+	__u64 id = own->kn->id, entry, *bystander, *left;
 	__u32 place = id % BYSTANDERS, zero = 0;
 	bool fits = !(id >> 32); /* does not after some 2^31 cgroups and their files */
 	struct mma_service_ref *service;
@@ -128,7 +124,7 @@ static __always_inline int decide(int family, bool second)
 	entry = (__u64)m->epoch << 32 | id;
 	if (*bystander == entry && fits)
 		return 0;
-	service = attached_service(id, m->levels);
+	service = attached_service(own, m->levels);
 	if (!service) {
 		if (fits)
 			*bystander = entry;
