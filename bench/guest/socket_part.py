@@ -7,7 +7,7 @@ import platform
 import statistics
 import subprocess
 
-from sockets import EXPLICIT, TCP, UDP, UNIX, attached, bystander, count, peer
+from sockets import EXPLICIT, TCP, UDP, UNIX, attach, attached, bystander, count, peer, preemption
 
 PASSES = 2
 DEPTHS = [1, 3, 10, 30]
@@ -39,19 +39,51 @@ def measure():
             got[f"filter {kind}"] = count(here, args)
     with peer("unscoped"):
         got["unscoped"] = count(here, TCP, mptcp=True)
-    for paths in PATHS:
-        with attached([f"path{n}.service" for n in range(paths)]) as service:
-            got[f"paths {paths}"] = count(here, TCP)
-            got[f"upgraded {paths}"] = count(service, TCP, mptcp=True)
-            if paths == 1:
-                for depth in DEPTHS:
-                    got[f"depth {depth}"] = count(bystander(depth), TCP)
-                for kind, args in KINDS.items():
-                    got[f"ours {kind}"] = count(here, args)
-                got["ours explicit"] = count(here, EXPLICIT, mptcp=True)
+    with attached([path_of(0)]) as service:
+        got["upgraded 1"] = count(service, TCP, mptcp=True)
+        got["paths 1"] = count(here, TCP)
+        for depth in DEPTHS:
+            got[f"depth {depth}"] = count(bystander(depth), TCP)
+        for kind, args in KINDS.items():
+            got[f"ours {kind}"] = count(here, args)
+        got["ours explicit"] = count(here, EXPLICIT, mptcp=True)
     with attached(LEVELS):
         got["levels"] = count(here, TCP)
+    got |= measure_preempting(here)
     return got
+
+
+def path_of(n):
+    return f"path{n}.service"
+
+
+def measure_preempting(here):
+    """As the kernel preempts tasks now if it does, else fully."""
+    mode = preemption()
+    got = {}
+    if mode in ("none", "voluntary"):
+        preemption("full")
+    got["none preempting"] = count(here, TCP)
+    with peer("command"):
+        got["filter preempting"] = count(here, TCP)
+    with peer("empty", 2):
+        got["empty preempting"] = count(here, TCP)
+    with attached([path_of(0)]):
+        got["ours preempting"] = count(here, TCP)
+    if mode in ("none", "voluntary"):
+        preemption(mode)
+    return got
+
+
+def measure_growth(passes):
+    """More and more paths; each pass measures them anew."""
+    here = bystander(10)
+    with attached([path_of(0)]) as service:
+        for had, paths in zip(PATHS, PATHS[1:]):
+            attach([path_of(n) for n in range(had, paths)])
+            for got in passes:
+                got[f"paths {paths}"] = count(here, TCP)
+                got[f"upgraded {paths}"] = count(service, TCP, mptcp=True)
 
 
 class Part:
@@ -97,8 +129,9 @@ class Part:
 
 
 def rows(part):
-    hook = (f"two programs that do nothing are {part.added('empty 2')} instructions already, the second of them "
-            f"{part.raw('empty 2') - part.raw('empty 1')}; there must be two where the kernel preempts tasks")
+    nothing = part.added("empty preempting", "preempting")
+    hook = (f"there must be two programs where the kernel preempts tasks, and two that do nothing add {nothing} instructions "
+            f"already, {nothing / part.added('filter preempting', 'preempting'):.2f} of what the filter adds")
     part.row("plain TCP, nothing on the hook", lambda got: got["none TCP"], "instructions")
     part.row("explicit IPPROTO_MPTCP, nothing on the hook", lambda got: got["none explicit"], "instructions")
     part.added_row("a program that does nothing", "empty 1")
@@ -109,11 +142,13 @@ def rows(part):
     for paths in PATHS[1:]:
         part.against_filter(f"a bystander, {paths} paths attached", f"paths {paths}", target=0.6, why=hook)
     part.against_filter("a bystander, paths attached on two levels", "levels", target=0.6, why=hook)
-    part.flat("a bystander, 3 to 30 levels deep", [f"depth {depth}" for depth in DEPTHS[1:]])
+    part.against_filter("a bystander, where the kernel preempts tasks", "ours preempting", "preempting", target=0.6, why=hook)
+    part.flat("a bystander, 1 to 30 levels deep", [f"depth {depth}" for depth in DEPTHS])
     part.flat("a bystander, 1 to 1000 paths attached", [f"paths {paths}" for paths in PATHS])
     part.against_filter("a UDP socket", "ours UDP", "UDP")
     part.against_filter("a UNIX socket", "ours UNIX", "UNIX")
-    upgraded = f"the hook alone is {part.raw('unscoped') / part.raw('none explicit') - 1:.1%} (the unscoped program)"
+    upgraded = (f"the hook with the unscoped program is {part.raw('unscoped') / part.raw('none explicit') - 1:.1%} already; the rest "
+                f"finds the cgroup and the network namespace in hash maps and counts")
     for paths in (1, 1000):
         part.against_explicit(f"upgraded, {paths} path{'s' * (paths > 1)} attached", f"upgraded {paths}", target=1.05,
                               why=upgraded)
@@ -141,10 +176,13 @@ def plots(part):
 
 def main():
     subprocess.run(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], check=False)
+    subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)
     passes = []
     for n in range(PASSES):
         print(f"pass {n + 1} of {PASSES}", flush=True)
         passes.append(measure())
+    print(f"up to {PATHS[-1]} paths", flush=True)
+    measure_growth(passes)
     part = Part(passes)
     rows(part)
     plots(part)

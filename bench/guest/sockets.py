@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ TOOL = f"{HERE}/mptcp-mail-attach"
 CGROUPS = "/sys/fs/cgroup"
 BENCH = f"{CGROUPS}/bench.slice"
 PINS = "/sys/fs/bpf/bench"
+PREEMPT = "/sys/kernel/debug/sched/preempt"
 HOOKED = "/sys/kernel/tracing/enabled_functions"
 TCP, UDP, UNIX, EXPLICIT = (2, 1, 0), (2, 2, 0), (1, 1, 0), (2, 1, 262)
 MADE_MPTCP = 262
@@ -37,17 +39,30 @@ def peer(name, times=1):
     hook_is_free()
 
 
-@contextlib.contextmanager
-def attached(paths):
-    """Cgroups with these paths below /bench.slice, made and attached."""
+def attach(paths):
+    """Cgroups with these paths below /bench.slice, made and attached. The first one's directory."""
     dirs = [f"{BENCH}/{path}" for path in paths]
     for path in dirs:
         os.makedirs(path, exist_ok=True)
     for i in range(0, len(dirs), 250):
         tool("--no-repair", *(word for path in dirs[i:i + 250] for word in ("--cgroup", path)))
-    yield dirs[0]
+    return dirs[0]
+
+
+@contextlib.contextmanager
+def attached(paths):
+    yield attach(paths)
     tool("--detach")
     hook_is_free()
+
+
+def preemption(mode=None):
+    """How the kernel preempts tasks; from now on as this mode says."""
+    with open(PREEMPT, "w" if mode else "r", encoding="ascii") as f:
+        if mode:
+            f.write(mode)
+            return mode
+        return re.search(r"\((\w+)\)", f.read())[1]
 
 
 def bystander(depth):
