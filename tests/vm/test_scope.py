@@ -128,6 +128,18 @@ def test_parents_and_siblings(cgroup):
         assert protocol(cgroup=outside) == TCP, outside
 
 
+def test_bystander_attached_later(cgroup):
+    """What upgrade remembers of a cgroup ends when it, or one above it, is attached."""
+    inner = cgroup.child("inner")
+    places = inner, inner.child("below")
+    attach(cgroup.child("other"))
+    for _ in range(2):
+        assert [protocol(cgroup=place) for place in places] == [TCP, TCP]
+        attach(inner)
+        assert [protocol(cgroup=place) for place in places] == [MPTCP, MPTCP]
+        mma("--detach", "--cgroup", inner, check=True)
+
+
 def test_moved_out_and_in(cgroup):
     attach(cgroup)
 
