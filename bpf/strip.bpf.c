@@ -45,7 +45,7 @@ static __always_inline bool may_send_syn(struct bpf_sock *sk)
  * forwarded one has come in somewhere; one from a macvlan or VLAN device in
  * another namespace keeps its route from there (netif_keep_dst).
  */
-static __always_inline bool made_here(struct __sk_buff *ctx)
+static __noinline bool made_here(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
 	struct dst_entry *dst;
@@ -161,11 +161,11 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	return cgroup;
 }
 
-SEC("tcx/egress")
-int strip(struct __sk_buff *ctx)
+/* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,
+ * which never gets here, does not pay for its stack. */
+static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 {
 	struct owner owner = { .ctx = ctx, .slot = MMA_NO_SLOT };
-	struct bpf_sock *sk = ctx->sk;
 	struct tcp_header tcp = {};
 	struct options options;
 	struct mma_meta *m;
@@ -174,17 +174,15 @@ int strip(struct __sk_buff *ctx)
 	bool synack;
 	__u8 role;
 
-	if (sk ? !may_send_syn(sk) : !made_here(ctx))
-		return TCX_NEXT;
 	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
-		return TCX_NEXT;
+		return;
 	synack = tcp.flags & TCP_ACK;
 	role = synack ? MMA_ROLE_LISTEN : MMA_ROLE_CONNECT;
 	if (!sk && !synack)
-		return TCX_NEXT;
+		return;
 	m = bpf_map_lookup_elem(&meta, &zero);
 	if (!m || !find_mp_capable(ctx, &tcp, &options))
-		return TCX_NEXT;
+		return;
 
 	/* The socket's own port: netfilter may have rewritten the packet's. */
 	if (sk) {
@@ -196,8 +194,17 @@ int strip(struct __sk_buff *ctx)
 	if (!port) /* a closed socket has forgotten it */
 		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
 	if ((sk || owner.cgroup) && (allowed(port, role) || !is_governed(&owner, m->strip_levels)))
-		return TCX_NEXT;
+		return;
 	if (write_options(ctx, &tcp, &options))
 		count(owner.slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);
+}
+
+SEC("tcx/egress")
+int strip(struct __sk_buff *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk ? may_send_syn(sk) : made_here(ctx))
+		keep_exact(ctx, sk);
 	return TCX_NEXT;
 }
