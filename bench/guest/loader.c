@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * loader OBJECT: loads every program of a BPF object by libbpf, attaches those
+ * that say where to, and ends: the least that a loader of them can take.
+ */
+#include <bpf/libbpf.h>
+#include <err.h>
+
+int main(int argc, char **argv)
+{
+	struct bpf_object *object = argc == 2 ? bpf_object__open_file(argv[1], NULL) : NULL;
+	struct bpf_program *program;
+
+	if (!object || bpf_object__load(object))
+		err(1, "cannot be loaded");
+	bpf_object__for_each_program(program, object)
+	{
+		if (bpf_program__type(program) == BPF_PROG_TYPE_TRACING &&
+		    !bpf_program__attach(program))
+			err(1, "%s: cannot be attached", bpf_program__name(program));
+	}
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One TCP connection over a veth at full speed, with and without a program. */
+#ifndef MMA_THROUGHPUT_H
+#define MMA_THROUGHPUT_H
+
+/* This thread's processor time, nanoseconds. */
+double cpu_time(void);
+
+void say(const char *what, const char *variant, double value);
+
+/* Prints "throughput<TAB>none|strip<TAB>bytes each second" for each slice. */
+void throughput(int prog, int pairs);
+
+#endif
