@@ -3,7 +3,6 @@
 that says what is full and what to do."""
 
 import contextlib
-import errno
 import os
 import resource
 import socket
@@ -15,7 +14,7 @@ import bpfsys
 import invariant as rule2
 import links
 from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, connect, counters, is_mptcp, listen, make_socket,
-                 map_dict, mma, netns_cookie, netns_status, objects, resident, run, service, so_protocol, status, sysctl,
+                 map_dict, mma, netns_cookie, netns_status, objects, resident, run, service, so_protocol, status,
                  try_connection, wait_until)
 from test_cli import refused
 from test_strip_coverage import foreign_program

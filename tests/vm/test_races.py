@@ -170,7 +170,6 @@ class Race:
         self.cgroup, self.net = cgroup, net
         self.groups = [cgroup.child(f"s{n}.service") for n in range(14)]
         self.others = [Cgroup(f"o{n}.service") for n in range(2)]
-        mma.run(["modprobe", "dummy"])  # which makes one
         self.namespaces = [f"/run/netns/{name}" for name in (net.server, net.client)]
         mma.attach(cgroup, *words("--netns", self.namespaces), "--port", f"{PORT},{SECOND}")
         self.listeners = [mma.listen(PORT, "127.0.0.2", cgroup=cgroup),

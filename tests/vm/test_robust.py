@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import subprocess
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from collections import Counter
 import pytest
 
 from conftest import nothing_left
-from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, make_socket, map_dict, mma, objects, run,
+from mma import (HERE, MPTCP, PINS, TCP, Cgroup, _tool, attach, make_socket, map_dict, mma, objects, run,
                  so_protocol, status, wait_until)
 
 LOCK = "/run/mptcp-mail-attach.lock"
