@@ -47,9 +47,17 @@ def start(*args):
 
 
 def all_done(runs):
+    """One that waited for its 5 s in vain, as on a machine this slow it may, comes again."""
+    again = []
     for p in runs:
         out, err = p.communicate(timeout=120)
-        assert p.returncode == 0, f"{p.args}: exit {p.returncode}: {out}{err}"
+        if p.returncode == 1 and "held by another run for 5 s" in err:
+            again.append(p.args[1:])
+        else:
+            assert p.returncode == 0, f"{p.args}: exit {p.returncode}: {out}{err}"
+    assert len(again) < len(runs), "each time one is done"
+    if again:
+        all_done([start(*args) for args in again])
 
 
 @pytest.mark.usefixtures("invariant")
