@@ -45,7 +45,9 @@ static void die(const char *what)
 
 static int failing; /* errno, 0: to be killed */
 
-static int filter(void)
+/* A child that the command forks has the filter, too, and is not traced: each call that
+ * would be looked at fails. So by name no others are than bpf(2). */
+static int filter(int bpf_alone)
 {
 	struct sock_filter all_but_reads[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -54,13 +56,21 @@ static int filter(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
 	};
+	struct sock_filter bpf[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+	};
 	struct sock_fprog program = { 5, all_but_reads };
 
+	if (bpf_alone)
+		program = (struct sock_fprog){ 4, bpf };
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-static pid_t start(char **command, int quiet)
+static pid_t start(char **command, int quiet, int bpf_alone)
 {
 	pid_t pid = fork();
 
@@ -70,7 +80,7 @@ static pid_t start(char **command, int quiet)
 		return pid;
 	if (quiet)
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-	if (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP) || filter())
+	if (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP) || filter(bpf_alone))
 		_exit(127);
 	execvp(command[0], command);
 	_exit(127);
@@ -104,7 +114,7 @@ static int is_load_of(pid_t pid, const char *program)
 				       offsetof(union bpf_attr, prog_name),
 			       sizeof(name) };
 
-	return info.seccomp.nr == SYS_bpf && info.seccomp.args[0] == BPF_PROG_LOAD &&
+	return info.seccomp.args[0] == BPF_PROG_LOAD &&
 	       process_vm_readv(pid, &here, 1, &there, 1, 0) == sizeof(name) &&
 	       !strncmp(name, program, sizeof(name) - 1);
 }
@@ -152,7 +162,7 @@ int main(int argc, char **argv)
 	at = strtoul(argv[1], &end, 10);
 	program = *end ? argv[1] : NULL;
 	stay_on_one_cpu();
-	pid = start(argv + 2, !at && !program);
+	pid = start(argv + 2, !at && !program, program != NULL);
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		die("waitpid");
 	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL))
