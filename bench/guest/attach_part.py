@@ -160,7 +160,8 @@ def measure_commands(part):
     part.row("warm attach", [run.instructions / median(loaders["command"], "instructions") for run in warm],
              "× the loader of a filter")
     part.row("warm attach, wall time at one instruction a nanosecond", [run.ms for run in warm], "ms", limit=WARM_MS,
-             why="see the growth and the profile")
+             why="counted as if each instruction took a nanosecond, which is slow for a processor; "
+                 "starting any program takes a quarter of it (see true)")
     part.row("warm attach, opens of the kernel's BTF", [opens], "", limit=0, why="it must not read it")
     part.row("processes left by an attach", [left], "", limit=0, why="nothing may stay")
 
