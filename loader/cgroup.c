@@ -273,6 +273,15 @@ int cgroup_id(const char *dir, uint64_t *ret_id)
 	return 0;
 }
 
+int cgroup_find_id(const char *dir, uint64_t *ret_id)
+{
+	int err = cgroup_id(dir, ret_id);
+
+	if (!err || err == -ENOENT)
+		return err;
+	return fault(-err, "%s: its id cannot be read (%s)", dir, strerror(-err));
+}
+
 uint64_t cgroup_level_bit(const struct mma_path_key *key)
 {
 	unsigned int level = 0;

@@ -31,6 +31,9 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret);
 /* The id of the cgroup now: 0, -ENOENT where there is none, -errno. */
 int cgroup_id(const char *dir, uint64_t *ret_id);
 
+/* The same, of one that may not be there: 0, -ENOENT, or a fault. */
+int cgroup_find_id(const char *dir, uint64_t *ret_id);
+
 /* Level below the root: 1 for "/system.slice". By id: unknown, all levels. */
 uint64_t cgroup_level_bit(const struct mma_path_key *key);
 

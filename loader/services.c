@@ -239,12 +239,12 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 {
 	struct mma_service_ref service = { .slot = slot };
 	uint64_t id, again;
-	int err = cgroup_id(cgroup->dir, &id);
+	int err = cgroup_find_id(cgroup->dir, &id);
 
 	if (err == -ENOENT)
 		return 0; /* not there yet: follow will see it come */
 	if (err)
-		return fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err));
+		return err;
 	err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
 	if (err == -E2BIG && !each_id(maps, drop_if_gone, NULL))
 		err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
@@ -254,11 +254,11 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	if (err)
 		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
 			     strerror(-err));
-	err = cgroup_id(cgroup->dir, &again);
+	err = cgroup_find_id(cgroup->dir, &again);
 	if (err || again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
 	if (err && err != -ENOENT)
-		return fault(-err, "%s: its id cannot be read (%s)", cgroup->dir, strerror(-err));
+		return err;
 	return next_epoch(maps);
 }
 

@@ -74,15 +74,14 @@ static int read_tree(struct gather *gather, struct status_service *service)
 {
 	struct mma_service_ref ref;
 	struct cgroup_tree tree;
-	int err = cgroup_id(service->cgroup.dir, &service->id);
+	int err = cgroup_find_id(service->cgroup.dir, &service->id);
 
 	if (err == -ENOENT) {
 		service->id = 0;
 		return 0;
 	}
 	if (err)
-		return fault(-err, "%s: its id cannot be read (%s)", service->cgroup.dir,
-			     strerror(-err));
+		return err;
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
 	service->repair = repair_in_place(service->cgroup.dir);
 	err = cgroup_tree_read(service->cgroup.dir, &tree);

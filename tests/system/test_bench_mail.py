@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 BENCH = os.path.join(os.path.dirname(__file__), "../../bench")
-sys.path.insert(0, f"{BENCH}/guest/mail")
+sys.path[:0] = [f"{BENCH}/guest/mail", f"{BENCH}/../figures/guest"]
 
 # pylint: disable=wrong-import-position
 import mail_part

@@ -14,7 +14,7 @@ THOROUGH = os.environ.get("MMA_KILL") != "short"
 
 def calls_of(args):
     """A command's system calls: number, and three arguments."""
-    done = run([f"{HERE}/killat", "0", *map(str, args)], check=False, timeout=120)
+    done = run([f"{HERE}/killat", "0", *map(str, args)], check=False, timeout=300)
     return [tuple(map(int, line.split())) for line in done.out.splitlines()]
 
 

@@ -13,18 +13,14 @@ import pytest
 import bpfsys
 import invariant as rule2
 import links
-from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, connect, counters, is_mptcp, listen, make_socket,
-                 map_dict, mma, netns_cookie, netns_status, objects, resident, run, service, so_protocol, status,
+from mma import (MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, connect, counters, is_mptcp, listen, make_socket,
+                 map_dict, mma, netns_cookie, netns_status, objects, resident, run, service, status,
                  try_connection, wait_until)
+from syscalls import calls_of, protocol
 from test_cli import refused
 from test_strip_coverage import foreign_program
 
 MAX_CGROUPS, MAX_NETNS, MAX_DEPARTED = 8192, 4096, 8192
-
-
-def protocol(**place):
-    with make_socket(**place) as sock:
-        return so_protocol(sock)
 
 
 def speaks(cgroup, port, **place):
@@ -48,7 +44,7 @@ def timed(what, *args, **kwargs):
 
 def calls(*args):
     """How many system calls the tool makes."""
-    return run([f"{HERE}/killat", "0", _tool(), *map(str, args)], check=False, timeout=300).out.count("\n")
+    return len(calls_of([_tool(), *args]))
 
 
 # A thousand paths

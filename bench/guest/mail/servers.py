@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 import world
+from fetch import big_message
 
 IMAPLOAD = "/run/imapload"  # from the payload each start would wait for the host
 SINK_PORT = 1143
@@ -152,7 +153,7 @@ service imap {
         world.run("mount -t tmpfs -o mode=755 tmpfs /srv/mail")
         for directory in ("cur", "new", "tmp"):
             os.makedirs(f"/srv/mail/demo/Maildir/{directory}")
-        body = "Subject: big\r\n\r\n" + ("0123456789abcdef" * 4 + "\r\n") * (MESSAGE // 66)
+        body = big_message(MESSAGE).decode()
         write(f"/srv/mail/demo/Maildir/cur/1.1.mail,S={len(body)},W={len(body)}:2,S", body)
         world.run("chown -R mail:mail /srv/mail")
 

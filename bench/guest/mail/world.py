@@ -2,18 +2,16 @@
 """The mail host (here) and its clients (a network namespace), the tool, and what the kernel says
 of the connections between them."""
 
-import contextlib
-import ctypes
 import os
 import subprocess
 import time
 
-TOOL = "/payload/mail/mptcp-mail-attach"
-NETNS, SERVER, CLIENT = "client", "10.0.1.1", "10.0.1.2"
-CGROUP = "/sys/fs/cgroup/mail"
-CLONE_NEWNET = 0x40000000
+import network
+from network import NETNS, in_client
 
-_libc = ctypes.CDLL(None, use_errno=True)
+TOOL = "/payload/mail/mptcp-mail-attach"
+SERVER, CLIENT = network.SERVER[1], network.CLIENT[1]
+CGROUP = "/sys/fs/cgroup/mail"
 
 
 class Broken(Exception):
@@ -57,25 +55,6 @@ def set_up():
 def _no_metrics():
     with open("/proc/sys/net/ipv4/tcp_no_metrics_save", "w", encoding="ascii") as f:
         f.write("1")
-
-
-@contextlib.contextmanager
-def in_client():
-    """What is started in here belongs to the client's namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{NETNS}", os.O_RDONLY)
-    try:
-        _setns(there)
-        yield
-    finally:
-        _setns(home)
-        os.close(home)
-        os.close(there)
-
-
-def _setns(fd):
-    if _libc.setns(fd, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns")
 
 
 # --- the tool
