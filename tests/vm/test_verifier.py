@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How many instructions the verifier looks at in each program, kernel by kernel: those
-of docs/verifier.json, or of an unknown kernel the most of them. A program that grows,
+"""How many instructions the verifier looks at in each program, by kernel and by clang: those
+of docs/verifier.json, or of an unknown kernel or clang the most of them. A program that grows,
 or that another verifier takes for more branches, is seen here before it is refused
 somewhere (the kernel's limit is a million)."""
 
@@ -10,26 +10,48 @@ import os
 from bpfsys import verified_instructions
 from mma import HERE, attach, objects, run
 
-ROOM = 1.1  # another build of a kernel, or another clang
+ROOM = 1.1  # another build of a kernel, or another clang of that number
+NEWEST = "19"  # tests/vm/payload
 
 
-def recorded():
-    with open(f"{HERE}/verifier.json", encoding="ascii") as f:
-        kernels = json.load(f)
+def most_of(counts):
     most = {}
-    for programs in kernels.values():
+    for programs in counts:
         for name, n in programs.items():
             most[name] = max(n, most.get(name, 0))
-    return kernels.get(".".join(os.uname().release.split(".")[:2]), most)
+    return most
+
+
+def recorded(clang):
+    with open(f"{HERE}/verifier.json", encoding="ascii") as f:
+        kernels = json.load(f)
+    every = most_of(programs for kernel in kernels.values() for programs in kernel.values())
+    return kernels.get(".".join(os.uname().release.split(".")[:2]), {}).get(f"clang {clang}", every)
+
+
+def as_recorded(before, clang):
+    now = {p["name"]: verified_instructions(p["id"]) for p in json.loads(run(["bpftool", "-j", "prog", "list"]).out)
+           if p["id"] not in before}
+    print(json.dumps({os.uname().release: {f"clang {clang}": now}}))
+    expected = recorded(clang)
+    assert now and now.keys() <= expected.keys()
+    assert {name: n for name, n in now.items() if not n <= ROOM * expected[name]} == {}
+    assert {name: n for name, n in now.items() if not n >= expected[name] / ROOM} == {}, "faster: record it"
+    return now
 
 
 def test_as_recorded(cgroup):
     before = objects()["prog"]
     attach(cgroup)
-    now = {p["name"]: verified_instructions(p["id"]) for p in json.loads(run(["bpftool", "-j", "prog", "list"]).out)
-           if p["id"] not in before}
-    print(json.dumps({os.uname().release: now}))
-    expected = recorded()
-    assert now.keys() == expected.keys()
-    assert {name: n for name, n in now.items() if not n <= ROOM * expected[name]} == {}
-    assert {name: n for name, n in now.items() if not n >= expected[name] / ROOM} == {}, "faster: record it"
+    with open(f"{HERE}/clang", encoding="ascii") as f:
+        now = as_recorded(before, f.read().strip())
+    assert len(now) == 11
+
+
+def test_of_newest_clang(request):
+    """Whether a program is refused hangs on the compiler as much."""
+    before = objects()["prog"]
+    os.mkdir("/sys/fs/bpf/newest")
+    request.addfinalizer(lambda: run(["rm", "-r", "/sys/fs/bpf/newest"]))
+    run(["bpftool", "prog", "loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
+    assert len(as_recorded(before, NEWEST)) >= 11
