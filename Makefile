@@ -149,11 +149,12 @@ check:
 	@tests/check
 
 # What takes too long for every time: ten million inputs for each parser, kills and failures at
-# every system call, and the soaks to their end (MMA_SOAK_SECONDS bounds each of them).
+# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, and a
+# kernel that checks itself.
 .PHONY: check-long
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug
 
 .PHONY: demo
 demo:

@@ -67,10 +67,10 @@ apt_acquire_options() {
 		grep -E '^Acquire::(http|https|ftp|Check-|ForceIP|Retries|Max-|Min-)' || :
 }
 
-# apt_private SUITE: make a configuration that knows SUITE alone, with fresh lists, and print its
-# path, for APT_CONFIG. Any user can use it.
+# apt_private SUITE [ARCHITECTURE]: make a configuration that knows SUITE alone, with fresh lists, and
+# print its path, for APT_CONFIG. Any user can use it.
 apt_private() {
-	local dir=$CACHE/apt/$1 source
+	local architecture=${2:-amd64} dir=$CACHE/apt/$1${2:+-$2} source
 
 	source=$(apt_source "$1") || exit 1
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial" || exit 1
@@ -92,7 +92,8 @@ apt_private() {
 			Dir::State::lists "$dir/lists";
 			Dir::State::status "/dev/null";
 			Dir::Cache "$dir";
-			APT::Architecture "amd64";
+			APT::Architecture "$architecture";
+			APT::Architectures { "$architecture"; };
 			APT::Sandbox::User "root";
 			Acquire::Languages "none";
 			EOF

@@ -115,6 +115,11 @@ fuzz-corpus: $(FUZZ_BIN)
 
 -include $(wildcard $(TESTS)/*/*.d)
 
+# How much of the loader the tests run: half an hour.
+.PHONY: coverage
+coverage:
+	@tests/coverage
+
 # Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the table of it.
 .PHONY: servers
 servers:

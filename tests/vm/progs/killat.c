@@ -17,6 +17,7 @@
  * at the next call; and the loader reads the kernel's type information in twelve
  * hundred pieces.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -127,20 +128,44 @@ static void print_call(pid_t pid)
 	       (uintmax_t)info.seccomp.args[1], (uintmax_t)info.seccomp.args[2]);
 }
 
-/* The call is not made, and returns this. Not so those that cannot fail: _exit(2), and
- * brk(2), which tells where the break is. */
-static void fail_call(pid_t pid)
+/* The call is not made, and returns -errno. */
+#ifdef __aarch64__
+static void skip_call(pid_t pid)
+{
+	struct user_regs_struct regs;
+	struct iovec vector = { &regs, sizeof(regs) };
+	int none = -1;
+
+	if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &vector))
+		die("PTRACE_GETREGSET");
+	regs.regs[0] = (unsigned long long)-failing;
+	if (ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &vector))
+		die("PTRACE_SETREGSET");
+	vector = (struct iovec){ &none, sizeof(none) };
+	if (ptrace(PTRACE_SETREGSET, pid, (void *)NT_ARM_SYSTEM_CALL, &vector))
+		die("NT_ARM_SYSTEM_CALL");
+}
+#else
+static void skip_call(pid_t pid)
 {
 	struct user_regs_struct regs;
 
 	if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
 		die("PTRACE_GETREGS");
-	if (regs.orig_rax == SYS_exit_group || regs.orig_rax == SYS_brk)
-		return;
 	regs.orig_rax = (unsigned long long)-1;
 	regs.rax = (unsigned long long)-failing;
 	if (ptrace(PTRACE_SETREGS, pid, 0, &regs))
 		die("PTRACE_SETREGS");
+}
+#endif
+
+/* Not those that cannot fail: _exit(2), and brk(2), which tells where the break is. */
+static void fail_call(pid_t pid)
+{
+	uint64_t number = call_of(pid).seccomp.nr;
+
+	if (number != SYS_exit_group && number != SYS_brk)
+		skip_call(pid);
 }
 
 int main(int argc, char **argv)
