@@ -95,6 +95,9 @@ def preemption(clean):
     mounted = os.path.exists(Preemption.FILE)
     if not mounted:
         mma_.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"])
+    if not os.path.exists(Preemption.FILE):
+        mma_.run(["umount", "/sys/kernel/debug"])
+        pytest.skip("this kernel preempts tasks as it was built to (no PREEMPT_DYNAMIC)")
     preemption = Preemption()
     before = preemption.mode
     yield preemption
