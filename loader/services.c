@@ -255,10 +255,10 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	err = cgroup_find_id(cgroup->dir, &again);
+	if (err && err != -ENOENT)
+		return err; /* not known to have gone, and maybe attached before */
 	if (err || again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
-	if (err && err != -ENOENT)
-		return err;
 	return next_epoch(maps);
 }
 

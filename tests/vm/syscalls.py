@@ -8,7 +8,7 @@ import socket
 import invariant as rule2
 from mma import HERE, MPTCP, PINS, _tool, listen, make_socket, map_dict, mma, run, so_protocol, status, try_connection
 
-BPF, WRITE = 321, 1  # numbers of asm/unistd_64.h
+BPF, NAME_TO_HANDLE_AT, WRITE = 321, 303, 1  # numbers of asm/unistd_64.h
 THOROUGH = os.environ.get("MMA_KILL") != "short"
 
 
