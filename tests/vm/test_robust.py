@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -22,8 +23,9 @@ PROGRAMS = {"upgrade": 1, "upgrade_2": 1, "follow_mkdir": 1, "follow_rmdir": 1, 
 
 
 def links(groups):
-    """repair has two for each cgroup."""
-    return {"tracing": 6, "raw_tracepoint": 2, "tcx": 1, "cgroup": 2 * groups}
+    """strip has one for each interface, and there are more than lo once a tunnel's module is
+    loaded; repair has two for each cgroup."""
+    return {"tracing": 6, "raw_tracepoint": 2, "tcx": len(socket.if_nameindex()), "cgroup": 2 * groups}
 
 
 def bpftool(kind):
