@@ -88,8 +88,9 @@ $(BUILD)/loader $(BUILD)/bpf $(BUILD)/tests:
 # One clear line instead of a page of compiler errors.
 $(BUILD)/tools-ok: Makefile | $(BUILD)/bpf
 	@command -v $(CLANG) >/dev/null && command -v $(BPFTOOL) >/dev/null && \
-	command -v pkg-config >/dev/null && pkg-config --exists 'libbpf >= 1.3' libmnl jansson || \
-	{ echo "make: clang, bpftool, pkg-config, libbpf >= 1.3, libmnl and jansson are needed; on Debian 12 and 13: make deps" >&2; exit 1; }
+	command -v pkg-config >/dev/null && pkg-config --exists 'libbpf >= 1.3' libmnl jansson && \
+	echo 'int verdict = TCX_NEXT;' | $(CLANG) -include linux/bpf.h -fsyntax-only -x c - 2>/dev/null || \
+	{ echo "make: clang, bpftool, pkg-config, libbpf >= 1.3, kernel headers >= 6.6, libmnl and jansson are needed; on Debian 12 and 13: make deps" >&2; exit 1; }
 	@touch $@
 
 .PHONY: deps
