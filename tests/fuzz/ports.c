@@ -22,20 +22,31 @@ static void check_form(char *text)
 	}
 }
 
+/* Every role that any port has. Without the fuzzer's look at each comparison, which took it
+ * ten times as long as the parser. */
+__attribute__((no_sanitize("address", "coverage"))) static uint64_t
+roles_of_all(const struct port_list *list)
+{
+	uint64_t eight, all = 0;
+
+	for (size_t port = 0; port < MMA_MAX_PORTS; port += sizeof(eight)) {
+		memcpy(&eight, list->roles + port, sizeof(eight));
+		all |= eight;
+	}
+	return all;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct port_list list;
 	char *text = split_input(data, size);
-	uint64_t eight, all = 0;
+	uint64_t all;
 	int err;
 
 	memset(&list, 0, sizeof(list));
 	err = ports_parse(text, NULL, &list);
 	hold(err == 0 || err == -EINVAL);
-	for (size_t port = 0; port < MMA_MAX_PORTS; port += sizeof(eight)) {
-		memcpy(&eight, list.roles + port, sizeof(eight));
-		all |= eight;
-	}
+	all = roles_of_all(&list);
 	hold(!(all & ~0x0303030303030303ULL)); /* MMA_ROLE_BOTH, at most */
 	hold(err || (all && list.any));
 	if (!err)

@@ -9,7 +9,7 @@ import invariant as rule2
 from mma import HERE, MPTCP, PINS, _tool, listen, make_socket, map_dict, mma, run, so_protocol, status, try_connection
 
 BPF, NAME_TO_HANDLE_AT, WRITE = 321, 303, 1  # numbers of asm/unistd_64.h
-THOROUGH = os.environ.get("MMA_KILL") != "short"
+EXTENT = os.environ.get("MMA_KILL", "thorough")  # or each, or short
 
 
 def calls_of(args):

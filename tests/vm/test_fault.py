@@ -3,9 +3,11 @@
 why in one line; either way the server is served, rule 2 holds and the next run
 repairs.
 
-MMA_KILL=thorough, the default: each call with each error. MMA_KILL=short: of each
-kind (a system call, a command of bpf(2)) the first, with the errors in turn; and each by
-which a cgroup is looked for, for the next look means another thing than the first."""
+MMA_KILL=thorough, the default: each call with each error, in some seven hours. Else of
+each kind (a system call, a command of bpf(2)) the first, and each by which a cgroup is
+looked for, for the next look means another thing than the first: in MMA_KILL=short with
+the errors in turn, in MMA_KILL=each with each of them, and all other calls with the errors
+in turn."""
 
 import errno
 import os
@@ -14,7 +16,7 @@ import pytest
 
 import invariant as rule2
 from mma import MPTCP, PINS, TCP, Map, _tool, attach, map_dict, mma, status
-from syscalls import (BPF, NAME_TO_HANDLE_AT, THOROUGH, WRITE, add_interface, armed, calls_of, detach_if_any,
+from syscalls import (BPF, EXTENT, NAME_TO_HANDLE_AT, WRITE, add_interface, armed, calls_of, detach_if_any,
                       failing_at, protocol, remove_interface, state)
 
 ERRORS = (errno.ENOMEM, errno.EPERM, errno.EINTR, errno.ENOSPC, errno.EBUSY, errno.EEXIST, errno.EIO)
@@ -34,9 +36,10 @@ def points(calls, seen=()):
     seen = set(seen)
     for n, call in enumerate(calls[1:], 2):
         kind = kind_of(call)
-        if THOROUGH:
+        chosen = kind not in seen or call[0] == NAME_TO_HANDLE_AT
+        if EXTENT == "thorough" or EXTENT == "each" and chosen:
             yield from ((n, error) for error in ERRORS)
-        elif kind not in seen or call[0] == NAME_TO_HANDLE_AT:
+        elif EXTENT == "each" or chosen:
             yield n, ERRORS[n % len(ERRORS)]
         seen.add(kind)
 

@@ -16,7 +16,7 @@ import pytest
 import invariant as rule2
 from bpfsys import program_of
 from mma import HERE, PINS, TCP, Map, _tool, attach, map_dict, mma, run, status
-from syscalls import (BPF, THOROUGH, add_interface, armed, calls_of, detach_if_any, killed_at, protocol,
+from syscalls import (BPF, EXTENT, add_interface, armed, calls_of, detach_if_any, killed_at, protocol,
                       remove_interface, state)
 
 # Numbers of asm/unistd_64.h.
@@ -38,7 +38,7 @@ def lasting(call):
 def points(calls):
     """The Ns to be killed at, from 2: before the first call there is nothing."""
     for n in range(2, len(calls) + 1):
-        if THOROUGH or lasting(calls[n - 2]):
+        if EXTENT != "short" or lasting(calls[n - 2]):
             yield n
 
 
