@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 
 	open_standard_fds();
 	lift_file_limit();
+	signal(SIGCHLD, SIG_DFL); /* a caller may ignore it: waitpid(2) then finds no child */
 	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
 	umask(077); /* pins and lock are root's */
 	privileges_drop();
