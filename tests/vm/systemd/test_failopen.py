@@ -35,13 +35,13 @@ CASES = {
 
 
 @contextlib.contextmanager
-def replaced(text):
-    """A script, or nothing, in the command's place."""
+def replaced(content):
+    """A script, or bytes, or nothing, in the command's place."""
     os.rename(TOOL, f"{TOOL}.away")
     try:
-        if text is not None:
-            with open(TOOL, "w") as f:
-                f.write(text)
+        if content is not None:
+            with open(TOOL, "wb") as f:
+                f.write(content if isinstance(content, bytes) else content.encode())
             os.chmod(TOOL, 0o755)
         yield
     finally:
@@ -103,6 +103,25 @@ def start(unit):
 def test_not_found(unit, script):
     with replaced(script):
         assert start(unit) == (TCP, [f"timeout: failed to run {ABOUT}: No such file or directory"])
+
+
+DAMAGE = {
+    "empty": lambda whole: b"",
+    "cut short": lambda whole: whole[:len(whole) // 2],
+    "of nulls": lambda whole: whole[:4096] + bytes(len(whole) - 4096),
+    "of another machine": lambda whole: whole[:18] + b"\xff\xff" + whole[20:],
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_corrupt(unit, how):
+    with open(TOOL, "rb") as f:
+        whole = f.read()
+    with replaced(DAMAGE[how](whole)):
+        protocol, lines = start(unit)
+    assert len(lines) <= 1, lines
+    assert protocol == TCP
+    assert not os.path.exists(mma.PINS)
 
 
 def test_not_executable(unit):
