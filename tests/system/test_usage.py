@@ -71,6 +71,16 @@ def test_bad_inputs_are_told_apart():
 
 
 @needs_cgroup2
+@pytest.mark.parametrize("link, args", [("{}", []), ("{}", ["t.service"]), ("{}/t.service", [])],
+                         ids=["to the mount", "to the mount, and a path", "to a cgroup"])
+def test_symbolic_link(tmp_path, link, args):
+    """Where it points to may change between two looks: only the path inside the mount counts."""
+    made = tmp_path / "link"
+    made.symlink_to(link.format(MOUNT))
+    refused(["--cgroup", os.path.join(made, *args)], 2, f"{made}", "not inside a cgroup2 mount")
+
+
+@needs_cgroup2
 def test_v1_where_there_is_one():
     with open("/proc/self/mounts", encoding="utf-8") as f:
         v1 = [line.split()[1] for line in f if line.split()[2] == "cgroup"]
