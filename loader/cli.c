@@ -152,7 +152,7 @@ static int make_room(int argc, struct request *ret)
 	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		all[i]->list = calloc((size_t)argc + 1, sizeof(char *));
+		all[i]->list = (char **)calloc((size_t)argc + 1, sizeof(char *));
 		if (!all[i]->list)
 			return fault(ENOMEM, "command line: out of memory");
 	}

@@ -44,6 +44,8 @@ static int read_attribute(const struct nlattr *attr, void *data)
 		 * (subflow_ulp_ops), which mptcp_diag is not needed for. */
 		mnl_attr_parse_nested(attr, ulp_is_mptcp, &ret->mptcp);
 		break;
+	default:
+		break;
 	}
 	return MNL_CB_OK;
 }

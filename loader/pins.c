@@ -20,20 +20,19 @@ static const struct map_kind {
 	__u32 type, key_size, value_size;
 	bool is_newer; /* than the first version of this ABI: may be missing */
 } kinds[] = {
-#define KIND(field, pin, type, key, value, newer)                                          \
-	{                                                                                  \
-		pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value), newer \
-	}
-	KIND(ports, MMA_PIN_PORTS, BPF_MAP_TYPE_HASH, __u16, __u8, false),
-	KIND(cgroups, MMA_PIN_CGROUPS, BPF_MAP_TYPE_HASH, __u64, struct mma_service_ref, false),
-	KIND(departed, MMA_PIN_DEPARTED, BPF_MAP_TYPE_LRU_HASH, __u64, struct mma_service_ref,
-	     false),
-	KIND(paths, MMA_PIN_PATHS, BPF_MAP_TYPE_HASH, struct mma_path_key, struct mma_path, false),
-	KIND(netns, MMA_PIN_NETNS, BPF_MAP_TYPE_HASH, __u64, struct mma_netns, false),
-	KIND(stats, MMA_PIN_STATS, BPF_MAP_TYPE_ARRAY, __u32, struct mma_stats, false),
-	KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false),
-	KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
-	     struct mma_account, true),
+#define KIND(field, pin, type, key, value, newer) \
+	pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value), newer
+	{ KIND(ports, MMA_PIN_PORTS, BPF_MAP_TYPE_HASH, __u16, __u8, false) },
+	{ KIND(cgroups, MMA_PIN_CGROUPS, BPF_MAP_TYPE_HASH, __u64, struct mma_service_ref, false) },
+	{ KIND(departed, MMA_PIN_DEPARTED, BPF_MAP_TYPE_LRU_HASH, __u64, struct mma_service_ref,
+	       false) },
+	{ KIND(paths, MMA_PIN_PATHS, BPF_MAP_TYPE_HASH, struct mma_path_key, struct mma_path,
+	       false) },
+	{ KIND(netns, MMA_PIN_NETNS, BPF_MAP_TYPE_HASH, __u64, struct mma_netns, false) },
+	{ KIND(stats, MMA_PIN_STATS, BPF_MAP_TYPE_ARRAY, __u32, struct mma_stats, false) },
+	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
+	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
+	       struct mma_account, true) },
 #undef KIND
 };
 

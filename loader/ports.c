@@ -64,6 +64,19 @@ static bool read_number(const char *text, long *ret_number)
 	return true;
 }
 
+/* "4190-4195". */
+static bool read_range(const char *text, long *ret_first, long *ret_last)
+{
+	char first[8];
+	size_t len = strcspn(text, "-");
+
+	if (!text[len] || len >= sizeof(first))
+		return false;
+	memcpy(first, text, len);
+	first[len] = '\0';
+	return read_number(first, ret_first) && read_number(text + len + 1, ret_last);
+}
+
 static int port_of_number(const char *item, long port)
 {
 	if (port < 1 || port >= MMA_MAX_PORTS)
@@ -89,7 +102,7 @@ static int read_roles(const char *item, const char *word, uint8_t *ret_roles)
 static int parse_item(const char *item, const char *services, struct port_list *list)
 {
 	uint8_t roles = MMA_ROLE_BOTH;
-	char text[128], *slash, *dash;
+	char text[128], *slash;
 	long first = 0, last = 0;
 	int err;
 
@@ -114,11 +127,9 @@ static int parse_item(const char *item, const char *services, struct port_list *
 		list->any = true;
 		return 0;
 	}
-	dash = strchr(text, '-');
 	if (read_number(text, &first)) {
 		last = first;
-	} else if (dash && (*dash = '\0', read_number(text, &first)) &&
-		   read_number(dash + 1, &last)) {
+	} else if (read_range(text, &first, &last)) {
 		if (first > last)
 			return fault_usage("%s: the range runs backwards; write %ld-%ld", item,
 					   last, first);
@@ -127,8 +138,6 @@ static int parse_item(const char *item, const char *services, struct port_list *
 			return fault_usage(
 				"%s: not a port; write a number from 1 to 65535, a range as 4190-4195 or a name as imaps",
 				item);
-		if (dash)
-			*dash = '-';
 		err = port_of_name(text, services, &first);
 		if (err)
 			return err;

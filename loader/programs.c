@@ -99,7 +99,7 @@ static int pin_programs(struct mma *programs)
 
 	for (size_t i = 0; !err && i < sizeof(programs_pinned) / sizeof(programs_pinned[0]); i++) {
 		struct bpf_program **program =
-			(void *)((char *)programs + programs_pinned[i].offset);
+			(struct bpf_program **)((char *)programs + programs_pinned[i].offset);
 
 		if (!bpf_program__autoload(*program))
 			continue;

@@ -23,13 +23,15 @@ static bool has_socket(pid_t pid, const char *wanted)
 	struct dirent *entry;
 	bool found = false;
 	DIR *dir;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
 	if (!dir)
 		return false;
-	while (!found && (entry = readdir(dir)))
-		found = is_socket(dirfd(dir), entry->d_name, wanted);
+	fd = dirfd(dir);
+	while (fd >= 0 && !found && (entry = readdir(dir)))
+		found = is_socket(fd, entry->d_name, wanted);
 	closedir(dir);
 	return found;
 }

@@ -35,8 +35,9 @@ static const char *role_word(int roles)
 		return "/connect";
 	case MMA_ROLE_NONE:
 		return "/denied";
+	default:
+		return "";
 	}
-	return "";
 }
 
 static void print_ports(const struct status *status)
