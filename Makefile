@@ -149,7 +149,7 @@ lint: $(MADE)
 check:
 	@tests/check
 
-# What takes too long for every time: ten million inputs for each parser, kills and failures at
+# What takes too long for every time: ten million inputs for each parser, coverage, kills and failures at
 # every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, and a
 # kernel that checks itself.
 .PHONY: check-long

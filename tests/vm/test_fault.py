@@ -3,7 +3,7 @@
 why in one line; either way the server is served, rule 2 holds and the next run
 repairs.
 
-MMA_KILL=thorough, the default: each call with each error, in some seven hours. Else of
+MMA_KILL=thorough, the default: each call with each error, which takes hours. Else of
 each kind (a system call, a command of bpf(2)) the first, and each by which a cgroup is
 looked for, for the next look means another thing than the first: in MMA_KILL=short with
 the errors in turn, in MMA_KILL=each with each of them, and all other calls with the errors
