@@ -69,7 +69,7 @@ unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 
-# Bounded model checking of the option walk: some three minutes of two processors.
+# Bounded model checking of the option walk: half a minute with CBMC 6.
 CBMC ?= $(CURDIR)/tests/proof/cbmc
 .PHONY: proof
 proof:

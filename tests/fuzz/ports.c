@@ -22,8 +22,8 @@ static void check_form(char *text)
 	}
 }
 
-/* Every role that any port has. Without the fuzzer's look at each comparison, which took it
- * ten times as long as the parser. */
+/* Every role that any port has. Without the fuzzer's look at each comparison, which took
+ * longer than all else. */
 __attribute__((no_sanitize("address", "coverage"))) static uint64_t
 roles_of_all(const struct port_list *list)
 {
