@@ -44,7 +44,7 @@ BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 # --audit's program runs on kernels on which the others do not load.
 BPF_SRC := $(filter-out bpf/audit.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
-SRC     := $(sort $(wildcard loader/*.c))
+SRC     := $(sort $(wildcard loader/*.c loader/*/*.c))
 OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
 MADE    := $(BUILD)/mma.skel.h $(BUILD)/audit.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
 
@@ -55,8 +55,9 @@ $(BIN): $(OBJ)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/loader/%.o: loader/%.c $(MADE) | $(BUILD)/loader
+$(BUILD)/loader/%.o: loader/%.c $(MADE)
 	$(call say,CC)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_OURS) $(CPPFLAGS) $(CFLAGS_OURS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | $(BUILD)/bpf $(BUILD)/tools-ok

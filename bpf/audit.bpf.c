@@ -11,7 +11,7 @@
  * Changes nothing: it returns 1 and leaves the reply as it is, for every
  * operation. Fails to not counting.
  */
-#include "audit.h"
+#include "audit_abi.h"
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Chooses the mode and reports. */
+#include "audit/audit.h"
+#include "check/check.h"
 #include "cli.h"
-#include "modes.h"
-#include "privileges.h"
+#include "modes/modes.h"
+#include "host/rights.h"
 #include "report.h"
+#include "status/status.h"
 #include "version.h"
 
 #include <errno.h>
@@ -83,7 +86,7 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL); /* a caller may ignore it: waitpid(2) then finds no child */
 	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
 	umask(077); /* pins and lock are root's */
-	privileges_drop();
+	rights_drop();
 	err = cli_parse(argc, argv, &request);
 	report_set_verbosity(request.verbosity);
 	if (!err)

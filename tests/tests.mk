@@ -16,15 +16,16 @@ UNIT     := options ports allowlist cgroup mounts netns report cli audit
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o cgroup.o mounts.o netns.o report.o cli.o \
-	      audit_report.o audit_print.o json_text.o) \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/mounts.o \
+	      host/netns.o audit/reading.o audit/print.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
-$(TESTS)/unit $(TESTS)/loader $(TESTS)/bpf $(TESTS)/fuzz:
+$(TESTS)/unit $(TESTS)/bpf $(TESTS)/fuzz:
 	$(Q)mkdir -p $@
 
-$(TESTS)/loader/%.o: loader/%.c $(MADE) | $(TESTS)/loader
+$(TESTS)/loader/%.o: loader/%.c $(MADE)
 	$(call say,CC)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(TEST_FLAGS) $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(TESTS)/unit/%.o: tests/unit/%.c | $(TESTS)/unit
@@ -80,11 +81,12 @@ FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
 FUZZ      := options ports mounts cgroup visible
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
-FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader-%.o,ports mounts cgroup report) $(TESTS)/fuzz/input.o
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup) $(TESTS)/fuzz/input.o
 FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
 
-$(TESTS)/fuzz/loader-%.o: loader/%.c $(MADE) | $(TESTS)/fuzz
+$(TESTS)/fuzz/loader/%.o: loader/%.c $(MADE)
 	$(call say,CC)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -c -o $@ $<
 
 $(TESTS)/fuzz/%.o: tests/fuzz/%.c | $(TESTS)/fuzz
@@ -112,7 +114,7 @@ fuzz-corpus: $(FUZZ_BIN)
 		$(TESTS)/fuzz/$$target -merge=1 tests/fuzz/corpus/$$target \
 		$(TESTS)/fuzz/$$target.corpus || exit 1; done
 
--include $(wildcard $(TESTS)/*/*.d)
+-include $(wildcard $(TESTS)/*/*.d $(TESTS)/*/*/*.d $(TESTS)/*/*/*/*.d)
 
 # How much of the loader the tests run: half an hour.
 .PHONY: coverage

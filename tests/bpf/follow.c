@@ -3,7 +3,7 @@
  * paths come and go. */
 #include "abi.h"
 #include "suite.h"
-#include "mounts.h"
+#include "host/mounts.h"
 #include "object.h"
 #include "tree.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree.h"
-#include "cgroup.h"
+#include "host/cgroup.h"
 #include "suite.h"
-#include "mounts.h"
+#include "host/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mountinfo(5), asked for a path. */
 #include "fuzz.h"
-#include "mounts.h"
+#include "host/mounts.h"
 
 #include <errno.h>
 

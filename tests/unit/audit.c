@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What --audit makes of what it saw: the suggested lists, the table, JSON. */
-#include "audit_report.h"
+#include "audit/reading.h"
 #include "suite.h"
 #include "fault_text.h"
 

@@ -3,7 +3,7 @@
 #include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"
-#include "mounts.h"
+#include "host/mounts.h"
 
 #include <errno.h>
 #include <string.h>

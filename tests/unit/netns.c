@@ -2,7 +2,7 @@
 /* The namespaces of processes that end while they are looked at. */
 #include "suite.h"
 #include "fault_text.h"
-#include "netns.h"
+#include "host/netns.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/pins.h"
+#include "attached/bpffs.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOREIGN_REMEDY "not made by this tool; remove it (rm -r " MMA_PIN_DIR ") and run again"
+
+static const struct map_kind {
+	const char *name;
+	size_t fd_offset;
+	__u32 type, key_size, value_size;
+	bool is_newer; /* than the first version of this ABI: may be missing */
+} kinds[] = {
+#define KIND(field, pin, type, key, value, newer) \
+	pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value), newer
+	{ KIND(ports, MMA_PIN_PORTS, BPF_MAP_TYPE_HASH, __u16, __u8, false) },
+	{ KIND(cgroups, MMA_PIN_CGROUPS, BPF_MAP_TYPE_HASH, __u64, struct mma_service_ref, false) },
+	{ KIND(departed, MMA_PIN_DEPARTED, BPF_MAP_TYPE_LRU_HASH, __u64, struct mma_service_ref,
+	       false) },
+	{ KIND(paths, MMA_PIN_PATHS, BPF_MAP_TYPE_HASH, struct mma_path_key, struct mma_path,
+	       false) },
+	{ KIND(netns, MMA_PIN_NETNS, BPF_MAP_TYPE_HASH, __u64, struct mma_netns, false) },
+	{ KIND(stats, MMA_PIN_STATS, BPF_MAP_TYPE_ARRAY, __u32, struct mma_stats, false) },
+	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
+	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
+	       struct mma_account, true) },
+#undef KIND
+};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+size_t maps_count(void)
+{
+	return N_KINDS;
+}
+
+const char *map_name(size_t i)
+{
+	return kinds[i].name;
+}
+
+int *map_fd(struct maps *maps, size_t i)
+{
+	return (int *)((char *)maps + kinds[i].fd_offset);
+}
+
+struct pin pin_path(const char *sub, const char *name)
+{
+	struct pin pin;
+
+	snprintf(pin.path, sizeof(pin.path), "%s/%s%s%s", MMA_PIN_DIR, sub ? sub : "",
+		 sub ? "/" : "", name);
+	return pin;
+}
+
+static int make_dir(const char *path)
+{
+	struct stat st;
+
+	if (!mkdir(path, 0700))
+		return 0;
+	if (errno != EEXIST)
+		return fault(errno, "%s: cannot be made (%s); make " MMA_BPFFS " writable for root",
+			     path, strerror(errno));
+	if (lstat(path, &st))
+		return fault(errno, "%s: %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077))
+		return fault(EEXIST, "%s: %s, " FOREIGN_REMEDY, path,
+			     S_ISDIR(st.st_mode) ? "open to others than root" : "not a directory");
+	return 0;
+}
+
+int pins_prepare(void)
+{
+	int err = bpffs_need();
+
+	if (!err)
+		err = make_dir(MMA_PIN_DIR);
+	if (!err)
+		err = make_dir(MMA_PIN_DIR "/" MMA_PIN_LINKS);
+	if (!err)
+		err = make_dir(MMA_PIN_DIR "/" MMA_PIN_PROGS);
+	return err;
+}
+
+static int open_map(const struct map_kind *kind, int *ret_fd)
+{
+	struct pin pin = pin_path(NULL, kind->name);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(pin.path);
+
+	if (fd == -ENOENT)
+		return -ENOENT;
+	if (fd == -EPERM || fd == -EACCES)
+		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fault(-fd, "%s: cannot be opened (%s); raise the limits: ulimit -Hn",
+			     pin.path, strerror(-fd));
+	if (fd < 0)
+		return fault(-fd, "%s: cannot be opened as a map (%s): " FOREIGN_REMEDY, pin.path,
+			     strerror(-fd));
+	/* The pin of a program or link answers with its own kind of info. */
+	if (bpf_map_get_info_by_fd(fd, &info, &len) || info.type != kind->type ||
+	    info.key_size != kind->key_size || info.value_size != kind->value_size) {
+		close(fd);
+		return fault(EEXIST, "%s: a foreign object: " FOREIGN_REMEDY, pin.path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Asked before anything else: another ABI may have other maps, which are not
+ * foreign. In every ABI, meta starts with it. */
+static int check_abi(void)
+{
+	struct pin pin = pin_path(NULL, MMA_PIN_META);
+	union {
+		__u32 abi;
+		char room[4096];
+	} meta = { 0 };
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info), zero = 0;
+	int fd = bpf_obj_get(pin.path);
+	bool found;
+
+	if (fd < 0)
+		return 0;
+	found = !bpf_map_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
+		!strcmp(info.name, MMA_PIN_META) && info.value_size >= sizeof(meta.abi) &&
+		info.value_size <= sizeof(meta) && !bpf_map_lookup_elem(fd, &zero, &meta);
+	close(fd);
+	if (found && meta.abi && meta.abi != MMA_ABI)
+		return fault(
+			EPROTO,
+			MMA_PIN_DIR
+			": made by a version of this tool with ABI %u, this one has ABI %d; detach with that version, or reboot",
+			meta.abi, MMA_ABI);
+	return 0;
+}
+
+int maps_open(struct maps *ret)
+{
+	int err = bpffs_look();
+	size_t missing = 0;
+
+	if (!err)
+		err = check_abi();
+	for (size_t i = 0; i < N_KINDS && !err; i++) {
+		err = open_map(&kinds[i], map_fd(ret, i));
+		if (err == -ENOENT) {
+			missing += !kinds[i].is_newer;
+			err = 0;
+		}
+	}
+	if (!err && missing)
+		err = -ENOENT;
+	if (err)
+		maps_close(ret);
+	return err;
+}
+
+void maps_close(struct maps *maps)
+{
+	for (size_t i = 0; i < N_KINDS; i++) {
+		int *fd = map_fd(maps, i);
+
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
+	}
+}
+
+int pin_open(const char *sub, const char *name)
+{
+	return bpf_obj_get(pin_path(sub, name).path);
+}
+
+int pin_replace(int fd, const char *sub, const char *name)
+{
+	struct pin pin = pin_path(sub, name), fresh;
+	char fresh_name[NAME_MAX];
+	int err;
+
+	snprintf(fresh_name, sizeof(fresh_name), "%s" MMA_PIN_NEW, name);
+	fresh = pin_path(sub, fresh_name);
+	unlink(fresh.path); /* of a run that was killed here; pins_sweep() is yet to come */
+	err = bpf_obj_pin(fd, fresh.path);
+	if (!err && rename(fresh.path, pin.path)) {
+		err = -errno;
+		unlink(fresh.path);
+	}
+	if (err)
+		return fault(-err, "%s: cannot be pinned (%s)", pin.path, strerror(-err));
+	return 0;
+}
+
+int pin_new(int fd, const char *sub, const char *name)
+{
+	struct pin pin = pin_path(sub, name);
+	int err;
+
+	unlink(pin.path);
+	err = bpf_obj_pin(fd, pin.path);
+	return err ? fault(-err, "%s: cannot be pinned (%s)", pin.path, strerror(-err)) : 0;
+}
+
+int pin_remove(const char *sub, const char *name)
+{
+	struct pin pin = pin_path(sub, name);
+
+	if (unlink(pin.path) && errno != ENOENT)
+		return fault(errno, "%s: cannot be removed (%s)", pin.path, strerror(errno));
+	return 0;
+}
+
+static int each_in(const char *sub, const char *prefix, pin_fn *each, void *data)
+{
+	struct pin dir = pin_path(NULL, sub);
+	DIR *d = opendir(dir.path);
+	struct dirent *entry;
+	int ret = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && (entry = readdir(d)))
+		if (entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix)))
+			ret = each(entry->d_name, data);
+	closedir(d);
+	return ret;
+}
+
+int pins_each_link(const char *prefix, pin_fn *each, void *data)
+{
+	return each_in(MMA_PIN_LINKS, prefix, each, data);
+}
+
+/* Every name is tried, whatever becomes of the one before. */
+struct removal {
+	const char *sub, *ending;
+	int err; /* the first one */
+};
+
+static int remove_one(const char *name, void *data)
+{
+	struct removal *removal = data;
+	size_t len = strlen(name), end = strlen(removal->ending);
+	int err;
+
+	if (len < end || strcmp(name + len - end, removal->ending))
+		return 0;
+	err = pin_remove(removal->sub, name);
+	if (!removal->err)
+		removal->err = err;
+	return 0;
+}
+
+static int remove_in(const char *sub, const char *ending)
+{
+	struct removal removal = { sub, ending, 0 };
+	int err = each_in(sub, "", remove_one, &removal);
+
+	return removal.err ? removal.err : err;
+}
+
+static int remove_links_and_programs(const char *ending)
+{
+	int err = remove_in(MMA_PIN_LINKS, ending), also;
+
+	also = remove_in(MMA_PIN_PROGS, ending);
+	return err ? err : also;
+}
+
+int pins_sweep(void)
+{
+	return remove_links_and_programs(MMA_PIN_NEW);
+}
+
+int pins_remove_all(void)
+{
+	int err = remove_links_and_programs(""), also;
+
+	for (size_t i = 0; i < N_KINDS; i++) {
+		also = pin_remove(NULL, kinds[i].name);
+		if (!err)
+			err = also;
+	}
+	rmdir(MMA_PIN_DIR "/" MMA_PIN_LINKS);
+	rmdir(MMA_PIN_DIR "/" MMA_PIN_PROGS);
+	if (err)
+		return err;
+	if (rmdir(MMA_PIN_DIR) && errno != ENOENT)
+		return fault(errno,
+			     MMA_PIN_DIR ": cannot be removed (%s); something else is pinned there",
+			     strerror(errno));
+	return 0;
+}

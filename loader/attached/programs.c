@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/programs.h"
+#include "attached/account.h"
+#include "build_id.h"
+#include "host/kernel.h"
+#include "mma.skel.h"
+#include "attached/optional.h"
+#include "attached/repair.h"
+#include "report.h"
+#include "attached/strip_links.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <unistd.h>
+
+static const __u32 zero;
+
+bool programs_are_current(const struct maps *maps)
+{
+	int strip = pin_open(MMA_PIN_PROGS, MMA_PIN_STRIP);
+	const char *reason;
+	struct mma_meta meta;
+
+	if (strip < 0)
+		return false;
+	close(strip);
+	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
+	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
+	       !programs_armed(&reason) && account_is_settled();
+}
+
+/* Whether the pin of this name is a live link of this type: 0, or -errno. */
+static int check_link(const char *name, enum bpf_link_type type)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_LINKS, name);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = bpf_link_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	if (err)
+		return err;
+	return info.type == type ? 0 : -EINVAL;
+}
+
+int programs_armed(const char **ret_reason)
+{
+	static const struct {
+		const char *link;
+		enum bpf_link_type type;
+		const char *missing;
+		bool if_preempting; /* else there is no need of it */
+	} links[] = {
+		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING,
+		  "the upgrade program is not attached; repair: --refresh", false },
+		{ MMA_PIN_UPGRADE_2, BPF_LINK_TYPE_TRACING,
+		  "the second upgrade program is not attached; repair: --refresh", true },
+		{ MMA_PIN_MKDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
+		  "new cgroups are not followed; repair: --refresh", false },
+		{ MMA_PIN_RMDIR, BPF_LINK_TYPE_RAW_TRACEPOINT,
+		  "removed cgroups are not followed; repair: --refresh", false },
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		int err = check_link(links[i].link, links[i].type);
+
+		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
+			continue;
+		if (err) {
+			*ret_reason = links[i].missing;
+			return err;
+		}
+	}
+	*ret_reason = NULL;
+	return 0;
+}
+
+static const struct {
+	const char *pin;
+	size_t offset; /* of the program in the skeleton */
+} programs_pinned[] = {
+	{ MMA_PIN_UPGRADE, offsetof(struct mma, progs.upgrade) },
+	{ MMA_PIN_UPGRADE_2, offsetof(struct mma, progs.upgrade_2) },
+	{ MMA_PIN_MKDIR, offsetof(struct mma, progs.follow_mkdir) },
+	{ MMA_PIN_RMDIR, offsetof(struct mma, progs.follow_rmdir) },
+	{ MMA_PIN_STRIP, offsetof(struct mma, progs.strip) },
+	{ MMA_PIN_REPAIR_GET, offsetof(struct mma, progs.repair_get) },
+	{ MMA_PIN_REPAIR_SET, offsetof(struct mma, progs.repair_set) },
+};
+
+static int pin_programs(struct mma *programs)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(programs_pinned) / sizeof(programs_pinned[0]); i++) {
+		struct bpf_program **program =
+			(struct bpf_program **)((char *)programs + programs_pinned[i].offset);
+
+		if (!bpf_program__autoload(*program))
+			continue;
+		err = pin_replace(bpf_program__fd(*program), MMA_PIN_PROGS, programs_pinned[i].pin);
+	}
+	return err;
+}
+
+/* libbpf reuses a map that is pinned there, and pins one that it makes. */
+static int set_pin_paths(struct mma *programs)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < maps_count(); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(programs->obj, map_name(i));
+
+		err = map ? bpf_map__set_pin_path(map, pin_path(NULL, map_name(i)).path) : -ENOENT;
+	}
+	return err;
+}
+
+int programs_locate(int prog_fd, __u16 *ret_id)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int err = bpf_prog_test_run_opts(prog_fd, &opts);
+
+	if (err)
+		return fault_kernel(
+			-err,
+			"MPTCP's state in the kernel: the search cannot be run (%s); -vv shows libbpf's log",
+			strerror(-err));
+	if (!opts.retval)
+		return fault_kernel(
+			ENOENT,
+			"MPTCP's state in the kernel: not found, and without it sockets would fail where MPTCP is off; use a kernel with CONFIG_MPTCP=y and CONFIG_SYSCTL=y");
+	*ret_id = (__u16)opts.retval;
+	return 0;
+}
+
+static int write_meta(struct mma *programs, const struct maps *maps)
+{
+	struct mma_meta meta; /* the levels stay */
+	bool ipv4, ipv6;
+	__u16 id;
+	int err = programs_locate(bpf_program__fd(programs->progs.locate), &id);
+
+	if (err)
+		return err;
+	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	if (err)
+		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
+	err = kernel_mptcp_families(&ipv4, &ipv6);
+	if (err)
+		return fault(
+			-err,
+			"IPPROTO_MPTCP: whether this kernel makes such sockets cannot be tried (%s); run it again",
+			strerror(-err));
+	meta.abi = MMA_ABI;
+	meta.mptcp_pernet_id = id;
+	meta.mptcp_ipv4 = ipv4;
+	meta.mptcp_ipv6 = ipv6;
+	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
+}
+
+struct mma *programs_open(struct bpf_object **ret_object)
+{
+	struct mma *programs = mma__open();
+
+	if (!programs)
+		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
+			       strerror(errno));
+	else if (ret_object)
+		*ret_object = programs->obj;
+	return programs;
+}
+
+static int open_and_load(struct mma **ret, const struct optional *optional)
+{
+	struct mma *programs = programs_open(NULL);
+	int err;
+
+	if (!programs)
+		return fault_code(errno);
+	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
+	       sizeof(programs->rodata->own_build));
+	optional_leave_out(optional, programs->obj);
+	err = set_pin_paths(programs);
+	if (!err)
+		err = mma__load(programs);
+	if (err)
+		mma__destroy(programs);
+	else
+		*ret = programs;
+	return err;
+}
+
+int programs_load(struct mma **ret, struct maps *ret_maps)
+{
+	struct mma *programs = NULL;
+	struct optional optional = { 0 };
+	int err;
+
+	do {
+		optional_watch();
+		err = open_and_load(&programs, &optional);
+	} while (optional_is_to_blame(&optional) && err);
+	/* Of repair, repair_apply() tells. */
+	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
+		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+	if (err)
+		return kernel_explain(-err, "load");
+	err = maps_open(ret_maps);
+	if (!err)
+		err = write_meta(programs, ret_maps);
+	if (!err)
+		err = pin_programs(programs);
+	if (!err)
+		err = strip_update_all();
+	if (err) {
+		maps_close(ret_maps);
+		mma__destroy(programs);
+		return err;
+	}
+	repair_update_all();
+	*ret = programs;
+	return 0;
+}
+
+static int attach(struct bpf_program *program, const char *pin)
+{
+	struct bpf_link *link = bpf_program__attach(program);
+	int err;
+
+	if (!link)
+		return kernel_explain(errno, "attach");
+	err = pin_replace(bpf_link__fd(link), MMA_PIN_LINKS, pin);
+	bpf_link__disconnect(link); /* the pin holds it, or nothing does */
+	bpf_link__destroy(link);
+	return err;
+}
+
+int programs_attach_follow(struct mma *programs)
+{
+	int err = attach(programs->progs.follow_mkdir, MMA_PIN_MKDIR);
+
+	return err ? err : attach(programs->progs.follow_rmdir, MMA_PIN_RMDIR);
+}
+
+int programs_commit(struct mma *programs, const struct maps *maps)
+{
+	bool preempts = kernel_preempts();
+	struct mma_meta meta;
+	int err = 0;
+
+	account_attach(programs->obj);
+	/* Of a hook's programs the one that was attached last runs first. */
+	if (preempts)
+		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
+	if (!err)
+		err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+	if (!err && !preempts) /* of an older build */
+		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	if (err)
+		return err;
+	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);
+	if (err)
+		return fault(-err, "meta: cannot be read (%s)", strerror(-err));
+	strncpy(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id) - 1);
+	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
+	if (err)
+		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
+	account_settle();
+	return 0;
+}
+
+void programs_free(struct mma *programs)
+{
+	mma__destroy(programs);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/repair.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PREFIX "repair-"
+#define MAX_QUERY 256 /* 64 for each cgroup, from the root down */
+
+static const struct hook {
+	const char *pin; /* of the program; a link's: this, "-" and the id */
+	enum bpf_attach_type type;
+} hooks[] = {
+	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT },
+	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT },
+};
+
+#define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+
+struct link_name {
+	char name[64];
+};
+
+static struct link_name link_name(const struct hook *hook, uint64_t id)
+{
+	struct link_name n;
+
+	snprintf(n.name, sizeof(n.name), "%s-%" PRIu64, hook->pin, id);
+	return n;
+}
+
+/* What the pinned link of this name is; cgroup_id 0: its cgroup is gone. */
+static int read_link(const char *name, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+	int fd = pin_open(MMA_PIN_LINKS, name), err;
+
+	if (fd < 0)
+		return fd;
+	memset(ret, 0, sizeof(*ret));
+	err = bpf_link_get_info_by_fd(fd, ret, &len);
+	close(fd);
+	if (err)
+		return err;
+	return ret->type == BPF_LINK_TYPE_CGROUP ? 0 : -EINVAL;
+}
+
+/* The id of a pinned program; 0: none. */
+static __u32 program_id(const char *pin)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_PROGS, pin), err;
+
+	if (fd < 0)
+		return 0;
+	err = bpf_prog_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return err ? 0 : info.id;
+}
+
+void repair_choose(const struct maps *maps, const struct mma_path_key *key, bool wanted)
+{
+	struct mma_path path;
+	__u32 flags;
+
+	if (bpf_map_lookup_elem(maps->paths, key, &path))
+		return;
+	flags = path.flags & ~(__u32)MMA_PATH_NO_REPAIR;
+	if (!wanted)
+		flags |= MMA_PATH_NO_REPAIR;
+	if (flags == path.flags)
+		return;
+	path.flags = flags;
+	bpf_map_update_elem(maps->paths, key, &path, BPF_EXIST);
+}
+
+static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t id)
+{
+	struct link_name name = link_name(hook, id);
+	struct bpf_link_info there;
+	int prog, link, err;
+
+	if (!read_link(name.name, &there) && there.cgroup.cgroup_id == id &&
+	    there.prog_id == program_id(hook->pin))
+		return 0;
+	prog = pin_open(MMA_PIN_PROGS, hook->pin);
+	if (prog < 0)
+		return fault(
+			-prog,
+			"%s: repair cannot be attached, as this kernel has not loaded it; run --check",
+			dir);
+	link = bpf_link_create(prog, dir_fd, hook->type, NULL);
+	close(prog);
+	if (link == -ENODEV || link == -ENOENT)
+		return 0; /* its cgroup is being removed */
+	if (link == -EPERM)
+		return fault(
+			EPERM,
+			"%s: repair cannot be attached (%s); a program that allows no other is on this cgroup or above it: bpftool cgroup tree",
+			dir, strerror(EPERM));
+	if (link < 0)
+		return fault(-link, "%s: repair cannot be attached (%s)", dir, strerror(-link));
+	err = pin_new(link, MMA_PIN_LINKS, name.name);
+	close(link);
+	return err;
+}
+
+static int put_on_all(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return 0; /* not there */
+	if (fstat(fd, &st))
+		err = -errno;
+	for (size_t i = 0; !err && i < N_HOOKS; i++)
+		err = put_on(&hooks[i], dir, fd, st.st_ino); /* with 64 bits, its id */
+	close(fd);
+	return err;
+}
+
+static int take_off_all(uint64_t id)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < N_HOOKS; i++)
+		err = pin_remove(MMA_PIN_LINKS, link_name(&hooks[i], id).name);
+	return err;
+}
+
+void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
+{
+	struct mma_path path;
+	uint64_t id;
+	int err = 0;
+
+	if (bpf_map_lookup_elem(maps->paths, &cgroup->key, &path))
+		return;
+	if (!(path.flags & MMA_PATH_NO_REPAIR))
+		err = put_on_all(cgroup->dir);
+	else if (!cgroup_id(cgroup->dir, &id))
+		err = take_off_all(id);
+	if (!err)
+		return;
+	note("%s; it speaks MPTCP all the same, and some socket options fail on it",
+	     fault_remembered());
+	fault_forget();
+}
+
+static int update_link(const char *name, void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < N_HOOKS; i++) {
+		int prog, link;
+
+		if (strncmp(name, hooks[i].pin, strlen(hooks[i].pin)))
+			continue;
+		prog = pin_open(MMA_PIN_PROGS, hooks[i].pin);
+		link = pin_open(MMA_PIN_LINKS, name);
+		/* ENOLINK: its cgroup is gone, and repair_sweep() unpins it. */
+		if (prog >= 0 && link >= 0)
+			bpf_link_update(link, prog, NULL);
+		if (prog >= 0)
+			close(prog);
+		if (link >= 0)
+			close(link);
+	}
+	return 0;
+}
+
+void repair_update_all(void)
+{
+	pins_each_link(PREFIX, update_link, NULL);
+}
+
+/* Or was, and the path is: its sockets may live on. */
+static bool is_attached(const struct maps *maps, uint64_t id)
+{
+	struct mma_service_ref service;
+	int err = bpf_map_lookup_elem(maps->cgroups, &id, &service);
+
+	if (err == -ENOENT) {
+		err = bpf_map_lookup_elem(maps->departed, &id, &service);
+		return err ? err != -ENOENT : service.slot != MMA_NO_SLOT;
+	}
+	return true; /* or unreadable, which is not gone */
+}
+
+static int sweep_link(const char *name, void *data)
+{
+	struct bpf_link_info link;
+
+	if (read_link(name, &link))
+		return 0; /* unreadable is not gone */
+	if (link.cgroup.cgroup_id && is_attached(data, link.cgroup.cgroup_id))
+		return 0;
+	detail("%s: its cgroup is gone or detached; removed", pin_path(MMA_PIN_LINKS, name).path);
+	return pin_remove(MMA_PIN_LINKS, name);
+}
+
+int repair_sweep(const struct maps *maps)
+{
+	return pins_each_link(PREFIX, sweep_link, (void *)maps);
+}
+
+static bool is_effective(const struct hook *hook, int dir_fd)
+{
+	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY, wanted = program_id(hook->pin);
+	int err = bpf_prog_query(dir_fd, hook->type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n);
+
+	if (err && err != -ENOSPC) /* more than there is room for: the first ones are told */
+		return false;
+	for (size_t i = 0; wanted && i < MAX_QUERY; i++)
+		if (ids[i] == wanted)
+			return true;
+	return false;
+}
+
+bool repair_in_place(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool in_place = fd >= 0;
+
+	for (size_t i = 0; in_place && i < N_HOOKS; i++)
+		in_place = is_effective(&hooks[i], fd);
+	if (fd >= 0)
+		close(fd);
+	return in_place;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The links of repair: two on each attached cgroup that is there, pinned as
+ * links/repair-get-<cgroup id> and links/repair-set-<cgroup id>. They go with
+ * the cgroup. Repair keeps no attach from being done: what fails here is told,
+ * and --status shows it.
+ */
+#ifndef MMA_REPAIR_H
+#define MMA_REPAIR_H
+
+#include "host/cgroup.h"
+#include "attached/pins.h"
+
+/* Whether this attached path is to have repair: kept with it. */
+void repair_choose(const struct maps *maps, const struct mma_path_key *key, bool wanted);
+
+/* Puts repair on the cgroup that is there now, if there is one, or takes it off,
+ * as was chosen. */
+void repair_apply(const struct maps *maps, const struct cgroup *cgroup);
+
+/* Moves every link over to the pinned programs, after an upgrade of the tool. */
+void repair_update_all(void);
+
+/* Unpins links that are on no cgroup any more, or on one that is not attached. */
+int repair_sweep(const struct maps *maps);
+
+/* Whether both programs see the sockets of this cgroup, by links on it or above
+ * it. Measured. */
+bool repair_in_place(const char *dir);
+
+#endif

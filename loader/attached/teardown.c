@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/teardown.h"
+#include "attached/strip_links.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+
+static void empty(int map_fd, void *key)
+{
+	while (!bpf_map_get_next_key(map_fd, NULL, key))
+		if (bpf_map_delete_elem(map_fd, key))
+			break;
+}
+
+int teardown(const struct maps *maps)
+{
+	struct mma_path_key path;
+	__u64 id;
+	int err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE), also;
+
+	also = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	if (!err)
+		err = also;
+	/* The maps are emptied as well: a map may outlive its pin in another
+	 * program's hands. */
+	if (maps->paths >= 0)
+		empty(maps->paths, &path);
+	if (maps->cgroups >= 0)
+		empty(maps->cgroups, &id);
+	/* A name that cannot be removed (not ours) keeps nothing else here: with
+	 * `netns` empty there is no upgrade that strip must cover. */
+	also = maps->netns >= 0 ? strip_uncover_all(maps) : 0;
+	if (!err)
+		err = also;
+	also = pins_remove_all();
+	return err ? err : also;
+}

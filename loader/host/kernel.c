@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/kernel.h"
+#include "report.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
+#define HOOK "update_socket_protocol"
+
+enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
+
+/* `has`, 0 where the kernel says that it does not, or -errno: what fails for want
+ * of memory, say, tells nothing. */
+static int makes_mptcp(int family, int has)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	if (fd >= 0) {
+		close(fd);
+		return has;
+	}
+	return errno == ENOPROTOOPT || errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0
+											 : -errno;
+}
+
+static int families_here(void)
+{
+	int ipv4 = makes_mptcp(AF_INET, HAS_IPV4);
+	int ipv6 = makes_mptcp(AF_INET6, HAS_IPV6);
+
+	return ipv4 < 0 ? ipv4 : ipv6 < 0 ? ipv6 : ipv4 | ipv6;
+}
+
+/* A new namespace starts with net.mptcp.enabled=1. */
+static int families_in_fresh_namespace(void)
+{
+	int status, families;
+	pid_t child = fork();
+
+	if (!child) {
+		families = unshare(CLONE_NEWNET) ? -errno : families_here();
+		_exit(families < 0 ? N_SETS - families : families);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -errno;
+	if (!WIFEXITED(status))
+		return -EIO;
+	families = WEXITSTATUS(status);
+	return families < N_SETS ? families : N_SETS - families;
+}
+
+int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6)
+{
+	int families = families_here();
+
+	if (!families)
+		families = families_in_fresh_namespace();
+	*ret_ipv4 = families > 0 && families & HAS_IPV4;
+	*ret_ipv6 = families > 0 && families & HAS_IPV6;
+	return families < 0 ? families : 0;
+}
+
+bool kernel_has_btf(void)
+{
+	return !access(VMLINUX_BTF, R_OK);
+}
+
+bool kernel_has_function(const char *name)
+{
+	static struct btf *btf; /* kept: reading all types takes time */
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+bool kernel_has_hook(void)
+{
+	return kernel_has_function(HOOK);
+}
+
+bool kernel_preempts(void)
+{
+	/* As the host sees it: a unit with PrivateNetwork= has a /sys of its own, and the
+	 * answer must be the same for every run. */
+	FILE *file = fopen("/proc/1/root/sys/kernel/debug/sched/preempt", "re");
+	char modes[128] = ""; /* the one in force in brackets: "none (voluntary) full" */
+
+	if (!file)
+		return true;
+	if (!fgets(modes, sizeof(modes), file))
+		modes[0] = '\0';
+	fclose(file);
+	return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
+}
+
+int kernel_explain(int err, const char *operation)
+{
+	if (!kernel_has_btf())
+		return fault_kernel(
+			err, VMLINUX_BTF
+			": not there, and without the kernel's type information no program can be fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
+	if (!kernel_has_hook())
+		return fault_kernel(
+			err, HOOK
+			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");
+	if (err == EPERM || err == EACCES)
+		return fault_kernel(
+			err,
+			HOOK
+			": this kernel refuses BPF programs on its functions (%s: %s); run with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN on a kernel that allows fmod_ret",
+			operation, strerror(err));
+	return fault_kernel(err, HOOK ": %s failed (%s); -vv shows libbpf's log", operation,
+			    strerror(err));
+}

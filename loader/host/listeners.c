@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/listeners.h"
+#include "report.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TCP_LISTEN_STATE 10
+
+struct dump {
+	const struct cgroup_tree *tree;
+	struct listeners *ret;
+	int err;
+};
+
+static int ulp_is_mptcp(const struct nlattr *attr, void *ret_mptcp)
+{
+	if (mnl_attr_get_type(attr) == INET_ULP_INFO_NAME)
+		*(bool *)ret_mptcp = !strcmp(mnl_attr_get_str(attr), "mptcp");
+	return MNL_CB_OK;
+}
+
+struct attributes {
+	uint64_t cgroup;
+	bool mptcp;
+};
+
+static int read_attribute(const struct nlattr *attr, void *data)
+{
+	struct attributes *ret = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case INET_DIAG_CGROUP_ID:
+		ret->cgroup = mnl_attr_get_u64(attr);
+		break;
+	case INET_DIAG_ULP_INFO:
+		/* An MPTCP listener's TCP socket has the ULP "mptcp"
+		 * (subflow_ulp_ops), which mptcp_diag is not needed for. */
+		mnl_attr_parse_nested(attr, ulp_is_mptcp, &ret->mptcp);
+		break;
+	default:
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static bool known(const struct listeners *listeners, const struct listener *l)
+{
+	for (size_t i = 0; i < listeners->n; i++)
+		if (listeners->list[i].port == l->port && listeners->list[i].mptcp == l->mptcp &&
+		    !strcmp(listeners->list[i].addr, l->addr))
+			return true;
+	return false;
+}
+
+static int add(struct listeners *listeners, const struct listener *l)
+{
+	struct listener *list;
+
+	if (known(listeners, l)) /* SO_REUSEPORT */
+		return 0;
+	list = realloc(listeners->list, (listeners->n + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	listeners->list = list;
+	listeners->list[listeners->n++] = *l;
+	return 0;
+}
+
+static int read_socket(const struct nlmsghdr *message, void *data)
+{
+	const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
+	struct attributes attributes = { 0 };
+	struct dump *dump = data;
+	struct listener l = {
+		.port = ntohs(socket->id.idiag_sport),
+		.ipv6 = socket->idiag_family == AF_INET6,
+		.inode = socket->idiag_inode,
+	};
+
+	mnl_attr_parse(message, sizeof(*socket), read_attribute, &attributes);
+	if (!cgroup_tree_has(dump->tree, attributes.cgroup))
+		return MNL_CB_OK;
+	l.mptcp = attributes.mptcp;
+	inet_ntop(socket->idiag_family, socket->id.idiag_src, l.addr, sizeof(l.addr));
+	dump->err = add(dump->ret, &l);
+	return dump->err ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+static int ask(struct mnl_socket *nl, int family)
+{
+	char buffer[sizeof(struct nlmsghdr) + 256];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *request;
+
+	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request = mnl_nlmsg_put_extra_header(message, sizeof(*request));
+	request->sdiag_family = (__u8)family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_states = 1U << TCP_LISTEN_STATE;
+	request->idiag_ext = 1U << (INET_DIAG_INFO - 1);
+	return mnl_socket_sendto(nl, message, message->nlmsg_len) < 0 ? -errno : 0;
+}
+
+static int dump_family(struct mnl_socket *nl, int family, struct dump *dump)
+{
+	char buffer[32768];
+	ssize_t len;
+	int more = MNL_CB_OK, err = ask(nl, family);
+
+	while (!err && more > MNL_CB_STOP) {
+		len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+		if (len < 0)
+			return -errno;
+		more = mnl_cb_run(buffer, (size_t)len, 0, mnl_socket_get_portid(nl), read_socket,
+				  dump);
+		if (more < 0)
+			err = dump->err ? dump->err : -errno;
+	}
+	return err;
+}
+
+static int dump_here(const struct netns *netns, void *data)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	int err = nl ? 0 : -errno;
+
+	(void)netns;
+	if (!err && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
+		err = -errno;
+	if (!err)
+		err = dump_family(nl, AF_INET, data);
+	if (!err)
+		err = dump_family(nl, AF_INET6, data);
+	if (nl)
+		mnl_socket_close(nl);
+	return err ? fault(-err,
+			   "listeners: cannot be listed (sock_diag: %s); load the modules inet_diag and tcp_diag",
+			   strerror(-err))
+		   : 0;
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct listener *one = a, *other = b;
+
+	if (one->port != other->port)
+		return one->port < other->port ? -1 : 1;
+	if (one->ipv6 != other->ipv6)
+		return one->ipv6 ? 1 : -1;
+	return strcmp(one->addr, other->addr);
+}
+
+int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
+		   struct listeners *ret)
+{
+	struct dump dump = { tree, ret, 0 };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < namespaces->n; i++)
+		err = netns_run(&namespaces->list[i], dump_here, &dump);
+	if (ret->n)
+		qsort(ret->list, ret->n, sizeof(*ret->list), by_port);
+	return err;
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	free(listeners->list);
+	memset(listeners, 0, sizeof(*listeners));
+}
+
+const char *listener_text(const struct listener *listener, char ret_text[LISTENER_TEXT])
+{
+	snprintf(ret_text, LISTENER_TEXT, listener->ipv6 ? "[%s]:%u" : "%s:%u", listener->addr,
+		 listener->port);
+	return ret_text;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/mounts.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MOUNTINFO "/proc/self/mountinfo"
+
+/* proc(5): white space and backslashes of a name are written as \ooo. */
+static void unescape(const char *text, char *ret_text, size_t size)
+{
+	size_t used = 0;
+
+	for (; *text && used + 1 < size; text++) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
+		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
+			ret_text[used++] = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+						  (text[3] - '0'));
+			text += 3;
+		} else {
+			ret_text[used++] = *text;
+		}
+	}
+	ret_text[used] = '\0';
+}
+
+/* "36 35 98:0 /root /point options [optional]… - type source options" */
+static bool read_line(char *line, struct mount *ret)
+{
+	char *separator = strstr(line, " - "), *save = NULL, *word = NULL;
+
+	if (!separator)
+		return false;
+	*separator = '\0';
+	word = strtok_r(line, " ", &save);
+	for (int field = 0; word && field < 3; field++)
+		word = strtok_r(NULL, " ", &save);
+	if (!word)
+		return false;
+	unescape(word, ret->root, sizeof(ret->root));
+	word = strtok_r(NULL, " ", &save);
+	if (!word)
+		return false;
+	unescape(word, ret->point, sizeof(ret->point));
+	if (!strcmp(ret->point, "/"))
+		ret->point[0] = '\0';
+	word = strtok_r(separator + 3, " ", &save);
+	if (!word)
+		return false;
+	snprintf(ret->type, sizeof(ret->type), "%s", word);
+	return true;
+}
+
+static bool contains(const struct mount *mount, const char *path)
+{
+	size_t len = strlen(mount->point);
+
+	return !strncmp(path, mount->point, len) && (path[len] == '/' || path[len] == '\0');
+}
+
+typedef bool wanted_fn(const struct mount *mount, const void *what);
+
+/* The last mount for which wanted() holds, of those with the longest point;
+ * with first, the first one. */
+static int find(wanted_fn *wanted, const void *what, bool first, struct mount *ret)
+{
+	FILE *file = fopen(MOUNTINFO, "re");
+	struct mount mount;
+	char *line = NULL;
+	size_t size = 0;
+	int err = -ENOENT;
+
+	if (!file)
+		return fault(errno, MOUNTINFO ": cannot be read (%s); mount proc", strerror(errno));
+	while (getline(&line, &size, file) > 0) {
+		if (!read_line(line, &mount) || !wanted(&mount, what))
+			continue;
+		if (err || strlen(mount.point) >= strlen(ret->point))
+			*ret = mount;
+		err = 0;
+		if (first)
+			break;
+	}
+	free(line);
+	fclose(file);
+	return err;
+}
+
+static bool on_path(const struct mount *mount, const void *path)
+{
+	return contains(mount, path);
+}
+
+int mount_of_path(const char *path, struct mount *ret)
+{
+	return find(on_path, path, false, ret);
+}
+
+static bool has_type(const struct mount *mount, const void *type)
+{
+	return !strcmp(mount->type, type);
+}
+
+int mount_of_type(const char *type, struct mount *ret)
+{
+	return find(has_type, type, true, ret);
+}
+
+#define HOSTS_NAMESPACE "/proc/1/ns/mnt"
+
+bool mounts_of_host_are_known(void)
+{
+	struct stat host;
+
+	return !stat(HOSTS_NAMESPACE, &host);
+}
+
+bool mounts_are_hosts(void)
+{
+	struct stat own, host;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat(HOSTS_NAMESPACE, &host) &&
+	       own.st_ino == host.st_ino;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/netns.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/nsfs.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+#define OWN "/proc/self/ns/net"
+
+/* A descriptor is open for each namespace. */
+static const char *remedy(int err, const char *otherwise)
+{
+	return err == EMFILE ? "there are too many network namespaces; raise the limit: ulimit -Hn"
+			     : otherwise;
+}
+
+static int read_cookie(const struct netns *netns, void *ret_cookie)
+{
+	socklen_t len = sizeof(netns->cookie);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return fault(errno, "network namespace: no socket can be made in it (%s); %s",
+			     strerror(errno), remedy(errno, "CAP_SYS_ADMIN is needed"));
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &len))
+		err = fault_kernel(
+			errno,
+			"network namespace: has no cookie (%s); Linux 5.14 or later is needed",
+			strerror(errno));
+	close(fd);
+	return err;
+}
+
+int netns_run(const struct netns *netns, netns_fn *in_it, void *data)
+{
+	int own = open(OWN, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (own < 0)
+		return fault(errno, OWN ": cannot be opened (%s); %s", strerror(errno),
+			     remedy(errno, "mount proc"));
+	if (setns(netns->fd, CLONE_NEWNET)) {
+		ret = fault(errno,
+			    "network namespace: cannot be entered (%s); CAP_SYS_ADMIN is needed",
+			    strerror(errno));
+	} else {
+		ret = in_it(netns, data);
+		/* Elsewhere nothing more may be done, not even taken back: the next
+		 * step would change another namespace than it says. What was done
+		 * the next run completes, as after a kill. */
+		if (setns(own, CLONE_NEWNET))
+			_exit(report_fault(
+				fault(errno, "network namespace: cannot be left (%s); run it again",
+				      strerror(errno))));
+	}
+	close(own);
+	return ret;
+}
+
+static bool same(int fd, int other)
+{
+	struct stat a, b;
+
+	return !fstat(fd, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Takes the fd over. */
+static int add_fd(struct netns_set *set, int fd)
+{
+	struct netns netns = { .fd = fd }, *list;
+	int err;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (same(set->list[i].fd, fd)) {
+			close(fd);
+			return 0;
+		}
+	}
+	err = netns_run(&netns, read_cookie, &netns.cookie);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	list = realloc(set->list, (set->n + 1) * sizeof(*set->list));
+	if (!list) {
+		close(fd);
+		return fault(ENOMEM, "network namespaces: out of memory");
+	}
+	set->list = list;
+	set->list[set->n++] = netns;
+	return 0;
+}
+
+int netns_add_path(struct netns_set *set, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0)
+		return fault(
+			errno, "%s: cannot be opened (%s); %s", path, strerror(errno),
+			remedy(errno,
+			       "name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net"));
+	if (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC ||
+	    ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return fault(
+			EINVAL,
+			"%s: not a network namespace; name one, such as /run/netns/NAME or /proc/PID/ns/net",
+			path);
+	}
+	return add_fd(set, fd);
+}
+
+int netns_add_own(struct netns_set *set)
+{
+	return netns_add_path(set, OWN);
+}
+
+/* The error is that of opening its namespace: EACCES, too, where it ended amid
+ * the open (proc_ns_get_link). */
+static bool has_ended(pid_t pid, int error)
+{
+	return error == ENOENT || error == ESRCH ||
+	       (error == EACCES && kill(pid, 0) && errno == ESRCH);
+}
+
+int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree)
+{
+	for (size_t i = 0; i < tree->n_pids; i++) {
+		char path[64];
+		int fd, err;
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", tree->pids[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		err = fd < 0 ? errno : 0;
+		if (err && has_ended(tree->pids[i], err))
+			continue; /* or pid 0: of another pid namespace */
+		if (err)
+			return fault(err, "%s: cannot be opened (%s); %s", path, strerror(err),
+				     remedy(err, "CAP_SYS_PTRACE is needed"));
+		err = add_fd(set, fd);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void netns_free(struct netns_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		close(set->list[i].fd);
+	free(set->list);
+	memset(set, 0, sizeof(*set));
+}
+
+/* By socket(2) rather than /proc/sys, which shows the namespace of whoever
+ * mounted it to some, and may be missing. */
+int netns_mptcp_enabled(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	if (fd >= 0) {
+		close(fd);
+		return 1;
+	}
+	return errno == ENOPROTOOPT ? 0 : -errno;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Network namespaces: which ones a cgroup's processes are in, and being in one. */
+#ifndef MMA_NETNS_H
+#define MMA_NETNS_H
+
+#include "host/cgroup_tree.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct netns {
+	int fd;
+	uint64_t cookie; /* net->net_cookie: never reused until reboot */
+};
+
+/* Namespaces without repetition. Start from { 0 }. */
+struct netns_set {
+	struct netns *list;
+	size_t n;
+};
+
+/* Each adds what is not in the set yet. 0 or a fault; a process that has gone
+ * is no fault. */
+int netns_add_own(struct netns_set *set);
+int netns_add_path(struct netns_set *set, const char *path);
+int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree);
+void netns_free(struct netns_set *set);
+
+/* Calls in_it() inside the namespace and comes back. Its result, or a fault. */
+typedef int netns_fn(const struct netns *netns, void *data);
+int netns_run(const struct netns *netns, netns_fn *in_it, void *data);
+
+/* Whether net.mptcp.enabled is on here: 1, 0, or -errno. To be called inside. */
+int netns_mptcp_enabled(void);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "modes/advice.h"
+#include "host/cgroup_tree.h"
+#include "host/listeners.h"
+#include "report.h"
+#include "attached/services.h"
+#include "modes/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NAMED 1024
+
+/* The unit of a cgroup; NULL where it is none. */
+static const char *unit_of(const struct cgroup *cgroup)
+{
+	const char *name = strrchr(cgroup->key.path, '/');
+	const char *suffix = strrchr(cgroup->key.path, '.');
+
+	if (!name || !suffix || suffix < name ||
+	    (strcmp(suffix, ".service") && strcmp(suffix, ".socket")))
+		return NULL;
+	return name + 1;
+}
+
+/* "systemctl restart postfix.service" for a unit's cgroup. */
+static const char *restart_of(const struct cgroup *cgroup)
+{
+	static char text[MMA_PATH_SIZE + 32];
+	const char *unit = unit_of(cgroup);
+
+	if (!unit)
+		return "restart what listens there";
+	snprintf(text, sizeof(text), "systemctl restart %s", unit);
+	return text;
+}
+
+static int read_listeners(const struct cgroup *cgroup, struct listeners *ret)
+{
+	struct netns_set namespaces = { 0 };
+	struct cgroup_tree tree;
+	int err = cgroup_tree_read(cgroup->dir, &tree);
+
+	if (!err)
+		err = netns_add_processes(&namespaces, &tree);
+	if (!err)
+		err = listeners_read(&namespaces, &tree, ret);
+	netns_free(&namespaces);
+	cgroup_tree_free(&tree);
+	return err;
+}
+
+static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *what)
+{
+	struct listeners listeners = { 0 };
+	char names[MAX_NAMED] = "", text[LISTENER_TEXT];
+	size_t used = 0;
+
+	if (read_listeners(cgroup, &listeners)) {
+		fault_forget();
+		note("%s: its listeners cannot be listed; what listens already %s",
+		     cgroup->key.path, what);
+		return;
+	}
+	for (size_t i = 0; i < listeners.n; i++) {
+		if (listeners.list[i].mptcp != mptcp)
+			continue;
+		listener_text(&listeners.list[i], text);
+		if (used + strlen(text) + 8 < sizeof(names))
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+						 used ? ", " : "", text);
+	}
+	if (used)
+		note("%s: what listens on %s %s until its service restarts: %s", cgroup->key.path,
+		     names, what, restart_of(cgroup));
+	listeners_free(&listeners);
+}
+
+void advise_attached(const struct cgroup *cgroup)
+{
+	uint64_t id;
+
+	if (cgroup->by_id)
+		note("%s: attached by id, as paths cannot be followed in a cgroup namespace; it goes with its cgroup: attach from the host to survive restarts",
+		     cgroup->dir);
+	if (cgroup_id(cgroup->dir, &id))
+		note("%s: not there yet; it is attached as soon as it is created",
+		     cgroup->key.path);
+	else
+		name_listeners(cgroup, false, "stays TCP");
+}
+
+void advise_repair(const struct cgroup *cgroup)
+{
+	const char *unit = unit_of(cgroup);
+	uint64_t id;
+
+	if (cgroup->by_id)
+		return;
+	note("%s: repair of socket options %s; run --refresh then%s%s", cgroup->key.path,
+	     cgroup_id(cgroup->dir, &id) ? "has to wait until it is there"
+					 : "goes with its cgroup at a restart",
+	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
+}
+
+void advise_detached(const struct cgroup *cgroup)
+{
+	name_listeners(cgroup, true, "speaks MPTCP on every port");
+}
+
+static int ask_enabled(const struct netns *netns, void *data)
+{
+	(void)netns;
+	*(int *)data = netns_mptcp_enabled();
+	return 0;
+}
+
+void advise_namespace(const struct netns *netns)
+{
+	int enabled = 1;
+
+	if (netns_run(netns, ask_enabled, &enabled))
+		fault_forget();
+	else if (!enabled)
+		note("network namespace %" PRIu64
+		     ": MPTCP is switched off in it, so sockets stay TCP; switch it on: sysctl -w net.mptcp.enabled=1",
+		     netns->cookie);
+}

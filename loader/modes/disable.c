@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "modes/advice.h"
+#include "systemd/dropin.h"
+#include "modes/modes.h"
+#include "report.h"
+#include "attached/services.h"
+#include "host/rights.h"
+#include "modes/session.h"
+#include "attached/teardown.h"
+#include "systemd/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The name of a unit's cgroup against that of the unit; any instance stands for
+ * a template. systemd puts a "_" before names that the kernel might use itself. */
+static bool is_named(const char *name, const struct unit *unit)
+{
+	const char *kind = strrchr(unit->name, '.');
+	size_t stem = strcspn(unit->name, "@") + 1, len;
+
+	name += *name == '_';
+	if (!unit->is_template)
+		return !strcmp(name, unit->name);
+	len = strlen(name);
+	return !strncmp(name, unit->name, stem) && len >= stem + strlen(kind) &&
+	       !strcmp(name + len - strlen(kind), kind);
+}
+
+/* Units of the system are in slices alone; those of users and containers are
+ * below a service or scope. */
+static bool is_of_unit(const char *path, const struct unit *unit)
+{
+	static const char slice[] = ".slice/";
+	const char *end;
+
+	if (*path++ != '/')
+		return false;
+	for (; (end = strchr(path, '/')); path = end + 1)
+		if (end - path < 6 || strncmp(end - 6, slice, 7))
+			return false;
+	return is_named(path, unit);
+}
+
+struct match {
+	const struct unit *unit;
+	struct mma_path_key key;
+	bool found;
+};
+
+static int match_unit(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct match *match = data;
+
+	(void)path;
+	match->found = is_of_unit(key->path, match->unit);
+	if (match->found)
+		match->key = *key;
+	return match->found;
+}
+
+/* Without its drop-in a unit would still be followed: it is detached, too. With
+ * the last one everything goes. */
+static int detach_unit(const struct maps *maps, const struct unit *unit)
+{
+	struct match match = { .unit = unit };
+	struct cgroup cgroup;
+	size_t left;
+	int err = 0;
+
+	while (!err) {
+		match.found = false;
+		err = services_each(maps, match_unit, &match);
+		if (!match.found)
+			return err;
+		err = cgroup_of_key(&match.key, &cgroup);
+		if (!err)
+			err = service_detach(maps, &cgroup);
+		if (!err)
+			err = services_count(maps, &left);
+		if (!err && !left) {
+			err = teardown(maps);
+			if (!err)
+				advise_detached(&cgroup);
+		}
+	}
+	return err;
+}
+
+static int detach_units(const struct units *units)
+{
+	struct maps maps = MAPS_CLOSED;
+	int err = session_begin(&maps);
+
+	if (err == -ENOENT)
+		return 0;
+	for (size_t i = 0; !err && i < units->n; i++)
+		err = detach_unit(&maps, &units->list[i]);
+	if (!err)
+		err = session_sweep(&maps);
+	maps_close(&maps);
+	return err;
+}
+
+int disable_run(const struct request *request)
+{
+	struct units units;
+	bool changed;
+	int err = rights_need_root();
+
+	if (!err)
+		err = systemd_need();
+	if (!err)
+		err = units_find(&request->units, &units);
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < units.n; i++) {
+		const struct unit *unit = &units.list[i];
+
+		/* A unit may go while its drop-in stays. */
+		if (unit->missing && !dropin_exists(unit))
+			err = fault(ENOENT, "%s: no such unit; see systemctl list-unit-files",
+				    unit->name);
+		if (!err)
+			err = dropin_remove(unit, &changed);
+		if (!err)
+			printf("%s %s\n", changed ? "disabled" : "was not enabled", unit->name);
+	}
+	if (!err)
+		err = systemd_reload();
+	if (!err)
+		err = detach_units(&units);
+	if (!err)
+		err = units_restart(&units, request->now);
+	free(units.list);
+	return err;
+}

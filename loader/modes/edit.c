@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "modes/modes.h"
+#include "report.h"
+#include "modes/session.h"
+
+#include <errno.h>
+
+int edit_run(const struct request *request)
+{
+	struct maps maps = MAPS_CLOSED;
+	int err = session_begin(&maps);
+
+	if (err == -ENOENT)
+		return fault(
+			ENOENT,
+			"nothing is attached, so there is no allowlist to edit; attach a service first: --cgroup PATH --port LIST");
+	if (err)
+		return err;
+	err = ports_edit(maps.ports, &request->ports,
+			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
+	if (!err)
+		err = session_sweep(&maps);
+	maps_close(&maps);
+	return err;
+}

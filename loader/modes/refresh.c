@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/account.h"
+#include "modes/modes.h"
+#include "attached/netns_find.h"
+#include "attached/programs.h"
+#include "attached/repair.h"
+#include "report.h"
+#include "attached/services.h"
+#include "modes/session.h"
+#include "attached/strip_links.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Namespaces of the processes of an attached path, and its id anew, should it
+ * have been missed. */
+struct refresh {
+	const struct maps *maps;
+	struct slots slots;
+	struct netns_set namespaces;
+};
+
+static int add_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct refresh *refresh = data;
+	struct cgroup cgroup;
+	bool is_new;
+	int err = cgroup_of_key(key, &cgroup);
+
+	(void)path;
+	if (err) { /* not there: nothing runs in it */
+		fault_forget();
+		return 0;
+	}
+	err = session_add_namespaces(&cgroup, &refresh->namespaces);
+	if (!err)
+		err = service_attach(refresh->maps, &cgroup, &refresh->slots, &is_new);
+	if (!err)
+		repair_apply(refresh->maps, &cgroup);
+	return err;
+}
+
+static int refresh_all(struct maps *maps)
+{
+	struct refresh refresh = { .maps = maps };
+	struct mma *programs = NULL;
+	int err = 0;
+
+	if (!programs_are_current(maps) || account_may_return()) {
+		maps_close(maps);
+		err = pins_prepare();
+		if (!err)
+			err = programs_load(&programs, maps);
+	}
+	if (!err)
+		err = netns_add_own(&refresh.namespaces);
+	if (!err && programs)
+		err = programs_attach_follow(programs);
+	if (!err)
+		err = services_each(maps, add_service, &refresh);
+	if (!err)
+		err = netns_add_covered(&refresh.namespaces, maps);
+	for (size_t i = 0; !err && i < refresh.namespaces.n; i++)
+		err = strip_cover(maps, &refresh.namespaces.list[i]);
+	if (!err && programs)
+		err = programs_commit(programs, maps);
+	if (!err)
+		err = session_sweep(maps);
+	if (!err)
+		err = services_sweep(maps);
+	netns_free(&refresh.namespaces);
+	programs_free(programs);
+	return err;
+}
+
+int refresh_run(const struct request *request)
+{
+	struct maps maps = MAPS_CLOSED;
+	int err = session_begin(&maps);
+
+	(void)request;
+	if (err == -ENOENT) {
+		note("nothing is attached, so there is nothing to refresh");
+		return 0;
+	}
+	if (err)
+		return err;
+	err = refresh_all(&maps);
+	maps_close(&maps);
+	if (!err)
+		printf("refreshed\n");
+	return err;
+}

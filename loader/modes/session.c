@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "modes/session.h"
+#include "host/cgroup_tree.h"
+#include "host/rights.h"
+#include "attached/lock.h"
+#include "attached/repair.h"
+#include "report.h"
+#include "attached/strip_links.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int session_begin(struct maps *ret)
+{
+	int err = rights_need_root();
+
+	if (!err)
+		err = lock_take();
+	return err ? err : maps_open(ret);
+}
+
+int session_cgroups(const struct request *request, struct cgroup **ret)
+{
+	struct cgroup *cgroups = calloc(request->cgroups.n, sizeof(*cgroups));
+	int err = 0;
+
+	if (!cgroups)
+		return fault(ENOMEM, "cgroups: out of memory");
+	for (size_t i = 0; !err && i < request->cgroups.n; i++)
+		err = cgroup_resolve(request->cgroups.list[i], &cgroups[i]);
+	if (err)
+		free(cgroups);
+	else
+		*ret = cgroups;
+	return err;
+}
+
+int session_sweep(const struct maps *maps)
+{
+	int err = strip_sweep(maps);
+
+	if (!err)
+		err = repair_sweep(maps);
+	return err ? err : pins_sweep();
+}
+
+int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)
+{
+	struct cgroup_tree tree;
+	int err = cgroup_tree_read(cgroup->dir, &tree);
+
+	if (!err)
+		err = netns_add_processes(set, &tree);
+	cgroup_tree_free(&tree);
+	return err;
+}

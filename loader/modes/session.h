@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every mode that changes something begins with. */
+#ifndef MMA_SESSION_H
+#define MMA_SESSION_H
+
+#include "host/cgroup.h"
+#include "host/netns.h"
+#include "attached/pins.h"
+#include "request.h"
+
+/* Root, the lock, and the pinned maps. -ENOENT where nothing is attached, for
+ * which no fault is remembered: what that means is the mode's. */
+int session_begin(struct maps *ret);
+
+/* The cgroups of a request, resolved. The caller frees the array. */
+int session_cgroups(const struct request *request, struct cgroup **ret);
+
+/* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
+ * runs left. */
+int session_sweep(const struct maps *maps);
+
+/* Adds the namespaces that the processes of this cgroup are in. */
+int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
+
+#endif

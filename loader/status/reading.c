@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status/reading.h"
+#include "attached/account.h"
+#include "host/cgroup_tree.h"
+#include "host/netstat.h"
+#include "attached/programs.h"
+#include "attached/repair.h"
+#include "report.h"
+#include "attached/services.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const status_counter_names[MMA_N_COUNTERS] = {
+	[MMA_UPGRADED] = "upgraded",
+	[MMA_KEPT_MPTCP_OFF] = "kept_mptcp_off",
+	[MMA_KEPT_UNCOVERED] = "kept_netns_uncovered",
+	[MMA_KEPT_NO_FAMILY] = "kept_no_family",
+	[MMA_KEPT_UNKNOWN] = "kept_unknown",
+	[MMA_STRIPPED_SYN] = "stripped_syn",
+	[MMA_STRIPPED_SYNACK] = "stripped_synack",
+	[MMA_RESTARTS] = "restarts",
+	[MMA_UNACCOUNTED] = "connections_unaccounted",
+};
+
+const char *const status_counter_words[MMA_N_COUNTERS] = {
+	[MMA_UPGRADED] = "sockets upgraded",
+	[MMA_KEPT_MPTCP_OFF] = "kept TCP: MPTCP switched off",
+	[MMA_KEPT_UNCOVERED] = "kept TCP: network namespace not covered",
+	[MMA_KEPT_NO_FAMILY] = "kept TCP: no MPTCP for the address family",
+	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
+	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
+	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
+	[MMA_RESTARTS] = "cgroup created while attached",
+	[MMA_UNACCOUNTED] = "connections not counted: table full",
+};
+
+const char *const status_connection_names[MMA_N_CONNECTIONS] = {
+	[MMA_CONN_MPTCP] = "mptcp",	  [MMA_CONN_FELL_BACK] = "fell_back",
+	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off_list",
+	[MMA_CONN_SUBFLOWS] = "subflows",
+};
+
+const char *const status_connection_words[MMA_N_CONNECTIONS] = {
+	[MMA_CONN_MPTCP] = "MPTCP",	  [MMA_CONN_FELL_BACK] = "fell back",
+	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off list",
+	[MMA_CONN_SUBFLOWS] = "subflows",
+};
+
+static void read_ports(const struct maps *maps, struct status *status)
+{
+	uint16_t port, *previous = NULL;
+	uint8_t roles;
+
+	while (!bpf_map_get_next_key(maps->ports, previous, &port)) {
+		if (!bpf_map_lookup_elem(maps->ports, &port, &roles))
+			status->ports[port] = roles;
+		previous = &port;
+	}
+}
+
+struct gather {
+	const struct maps *maps;
+	struct status *status;
+	struct netns_set namespaces;
+};
+
+static int read_tree(struct gather *gather, struct status_service *service)
+{
+	struct mma_service_ref ref;
+	struct cgroup_tree tree;
+	int err = cgroup_find_id(service->cgroup.dir, &service->id);
+
+	if (err == -ENOENT) {
+		service->id = 0;
+		return 0;
+	}
+	if (err)
+		return err;
+	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
+	service->repair = repair_in_place(service->cgroup.dir);
+	err = cgroup_tree_read(service->cgroup.dir, &tree);
+	if (!err)
+		err = netns_add_processes(&gather->namespaces, &tree);
+	if (!err)
+		err = listeners_read(&gather->namespaces, &tree, &service->listeners);
+	cgroup_tree_free(&tree);
+	return err;
+}
+
+static int read_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
+{
+	struct gather *gather = data;
+	struct status *status = gather->status;
+	struct status_service service = { 0 }, *list;
+	int err;
+
+	if (cgroup_of_key(key, &service.cgroup))
+		fault_forget(); /* gone; its key is filled all the same */
+	if (service_cover(gather->maps, key, &service.covered_by))
+		service.covered_by.path[0] = '\0';
+	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
+	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
+	err = service_stats(gather->maps, path->slot, &service.stats);
+	if (!err)
+		err = read_tree(gather, &service);
+	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
+	if (!list) {
+		listeners_free(&service.listeners);
+		return fault(ENOMEM, "services: out of memory");
+	}
+	status->services = list;
+	status->services[status->n_services++] = service;
+	return err;
+}
+
+static int measure_here(const struct netns *netns, void *data)
+{
+	struct status_netns *ret = data;
+
+	(void)netns;
+	ret->mptcp_enabled = netns_mptcp_enabled();
+	ret->manager_err = path_manager_read(&ret->manager);
+	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
+	return 0;
+}
+
+/* One more entry, zeroed; NULL where memory runs out. */
+static struct status_netns *add_netns(struct status *status)
+{
+	struct status_netns *list = realloc(status->netns, (status->n_netns + 1) * sizeof(*list));
+
+	if (!list)
+		return NULL;
+	status->netns = list;
+	return memset(&list[status->n_netns++], 0, sizeof(*list));
+}
+
+static int read_namespace(const struct maps *maps, const struct netns *netns, struct status *status)
+{
+	struct status_netns *ret = add_netns(status);
+	struct mma_netns entry;
+	int err;
+
+	if (!ret)
+		return fault(ENOMEM, "network namespaces: out of memory");
+	ret->cookie = netns->cookie;
+	ret->reachable = true;
+	ret->covered = !bpf_map_lookup_elem(maps->netns, &netns->cookie, &entry);
+	err = strip_measure(netns, &ret->strip);
+	return err ? err : netns_run(netns, measure_here, ret);
+}
+
+static bool has_netns(const struct status *status, uint64_t cookie)
+{
+	for (size_t i = 0; i < status->n_netns; i++)
+		if (status->netns[i].cookie == cookie)
+			return true;
+	return false;
+}
+
+/* Namespaces of the map in which no process of a service is now. */
+static int read_unreachable(const struct maps *maps, struct status *status)
+{
+	uint64_t cookie, *previous = NULL;
+	struct status_netns *ret;
+
+	while (!bpf_map_get_next_key(maps->netns, previous, &cookie)) {
+		previous = &cookie;
+		if (has_netns(status, cookie))
+			continue;
+		ret = add_netns(status);
+		if (!ret)
+			return fault(ENOMEM, "network namespaces: out of memory");
+		ret->cookie = cookie;
+		ret->covered = true;
+	}
+	return 0;
+}
+
+static int read_namespaces(struct gather *gather)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < gather->namespaces.n; i++)
+		err = read_namespace(gather->maps, &gather->namespaces.list[i], gather->status);
+	return err ? err : read_unreachable(gather->maps, gather->status);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct status_service *one = a, *other = b;
+
+	return strcmp(one->cgroup.key.path, other->cgroup.key.path);
+}
+
+static int read_all(const struct maps *maps, struct status *status)
+{
+	struct gather gather = { .maps = maps, .status = status };
+	size_t services;
+	int err = services_count(maps, &services);
+
+	if (err)
+		return err;
+	status->attached = true;
+	if (!programs_armed(&status->reason) && !services)
+		status->reason = "no service is attached";
+	status->uncounted = account_reason();
+	read_ports(maps, status);
+	err = accounts_read(maps, &status->accounts);
+	if (!err)
+		err = netns_add_own(&gather.namespaces);
+	if (!err)
+		err = services_each(maps, read_service, &gather);
+	if (!err)
+		err = read_namespaces(&gather);
+	if (status->n_services)
+		qsort(status->services, status->n_services, sizeof(*status->services), by_path);
+	netns_free(&gather.namespaces);
+	return err;
+}
+
+static bool listens_allowed(const struct status *status, uint16_t port)
+{
+	int roles = status->ports[port];
+
+	if (roles < 0)
+		roles = status->ports[MMA_PORT_ALL];
+	return roles > 0 && (roles & MMA_ROLE_LISTEN);
+}
+
+/* Without it a port off the list speaks MPTCP. */
+static bool strip_is_everywhere(const struct status *status)
+{
+	for (size_t i = 0; i < status->n_netns; i++)
+		if (status->netns[i].reachable && status->netns[i].strip.uncovered)
+			return false;
+	return true;
+}
+
+const char *status_listener_reason(const struct status *status,
+				   const struct status_service *service,
+				   const struct listener *listener)
+{
+	static char text[2 * MMA_PATH_SIZE];
+	const char *name = strrchr(service->cgroup.key.path, '/');
+
+	if (!listener->mptcp && !service->upgrading)
+		return "its cgroup is not attached: run --refresh, then restart it";
+	if (!listener->mptcp) {
+		snprintf(text, sizeof(text),
+			 "made before the attach, or where MPTCP is off; restart %s",
+			 name ? name + 1 : "it");
+		return text;
+	}
+	if (listens_allowed(status, listener->port))
+		return "";
+	if (!strip_is_everywhere(status))
+		return "not on the list, but strip is missing: run --refresh";
+	return "not on the list: connections are TCP";
+}
+
+const char *status_repair_word(const struct status_service *service)
+{
+	if (service->repair)
+		return "on";
+	return service->no_repair ? "off" : "missing";
+}
+
+int status_read(struct status *ret)
+{
+	struct maps maps = MAPS_CLOSED;
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->reason = "nothing is attached";
+	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
+	err = maps_open(&maps);
+	if (!err)
+		err = read_all(&maps, ret);
+	maps_close(&maps);
+	return err == -ENOENT ? 0 : err; /* nothing attached is an answer, too */
+}
+
+void status_free(struct status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++)
+		listeners_free(&status->services[i].listeners);
+	free(status->services);
+	free(status->netns);
+	accounts_free(&status->accounts);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What --status knows, read from the kernel at that moment. How it is written is
+ * the views': text.h and json.h. */
+#ifndef MMA_STATUS_READING_H
+#define MMA_STATUS_READING_H
+
+#include "attached/accounts.h"
+#include "host/cgroup.h"
+#include "host/listeners.h"
+#include "host/path_manager.h"
+#include "attached/strip_links.h"
+
+struct status_service {
+	struct cgroup cgroup;
+	uint64_t id; /* 0: not alive */
+	bool upgrading; /* its id is in `cgroups` now */
+	bool repair, no_repair; /* in place; not asked for */
+	struct mma_path_key covered_by; /* "" where nothing covers it */
+	struct mma_stats stats;
+	const struct account_row *accounts; /* of struct status */
+	size_t n_accounts;
+	struct listeners listeners;
+};
+
+struct status_netns {
+	uint64_t cookie;
+	bool covered; /* in the map `netns` */
+	bool reachable; /* some process is in it: the rest is known */
+	struct strip_coverage strip;
+	int mptcp_enabled; /* 1, 0, or -errno */
+	long long blackholes; /* MPTcpExtMPCapable…Blackhole, -1: not counted */
+	int manager_err; /* 0: manager is known; or -errno */
+	struct path_manager manager;
+	int blackhole_timeout; /* seconds, 0: never disables, -1: no such sysctl */
+};
+
+struct status {
+	bool attached; /* there is anything at all */
+	const char *reason; /* why it is not armed, NULL: armed */
+	const char *uncounted; /* why connections are not counted, NULL: they are */
+	struct accounts accounts;
+	int16_t ports[MMA_MAX_PORTS]; /* entry of the map, -1: none */
+	struct status_service *services;
+	size_t n_services;
+	struct status_netns *netns;
+	size_t n_netns;
+};
+
+/* Reads all of it, into what may be uninitialised: 0, also where nothing is
+ * attached, or a fault. The caller frees it with status_free(), also then. */
+int status_read(struct status *ret);
+void status_free(struct status *status);
+
+/* Why this listener does not do what one may expect, or "". */
+const char *status_listener_reason(const struct status *status,
+				   const struct status_service *service,
+				   const struct listener *listener);
+
+/* Of repair on a cgroup that is there: "on", "off" (not asked for), "missing". */
+const char *status_repair_word(const struct status_service *service);
+
+/* Names of the counters in JSON, and words for people; by enum mma_counter. */
+extern const char *const status_counter_names[MMA_N_COUNTERS];
+extern const char *const status_counter_words[MMA_N_COUNTERS];
+/* The same by enum mma_connection; the words fit in 10 columns. */
+extern const char *const status_connection_names[MMA_N_CONNECTIONS];
+extern const char *const status_connection_words[MMA_N_CONNECTIONS];
+
+#endif

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status/text.h"
+#include "report.h"
+#include "status/reading.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 79
+#define INDENT 11
+#define COUNT 10 /* columns of a number of connections */
+#define REASON_COLUMN 36 /* behind an address of 20 bytes */
+
+/* Words one after the other, wrapped at WIDTH under their label. */
+struct wrapped {
+	size_t column;
+};
+
+static void put_word(struct wrapped *line, const char *word)
+{
+	if (line->column + 1 + strlen(word) > WIDTH) {
+		printf("\n%*s", INDENT, "");
+		line->column = INDENT;
+	}
+	printf(" %s", word);
+	line->column += 1 + strlen(word);
+}
+
+static const char *role_word(int roles)
+{
+	switch (roles & MMA_ROLE_BOTH) {
+	case MMA_ROLE_LISTEN:
+		return "/listen";
+	case MMA_ROLE_CONNECT:
+		return "/connect";
+	case MMA_ROLE_NONE:
+		return "/denied";
+	default:
+		return "";
+	}
+}
+
+static void print_ports(const struct status *status)
+{
+	struct wrapped line = { INDENT };
+	char word[32];
+	bool any = false;
+
+	printf("%-*s", INDENT, "allowlist");
+	for (int port = 0, last; port < MMA_MAX_PORTS; port = last + 1) {
+		last = port;
+		if (status->ports[port] < 0)
+			continue;
+		while (port && last + 1 < MMA_MAX_PORTS &&
+		       status->ports[last + 1] == status->ports[port])
+			last++;
+		if (!port)
+			snprintf(word, sizeof(word), "all%s", role_word(status->ports[port]));
+		else if (last > port)
+			snprintf(word, sizeof(word), "%d-%d%s", port, last,
+				 role_word(status->ports[port]));
+		else
+			snprintf(word, sizeof(word), "%d%s", port, role_word(status->ports[port]));
+		put_word(&line, word);
+		any = true;
+	}
+	puts(any ? "" : " empty: nothing speaks MPTCP");
+}
+
+/* Blanks before a reason: up to a common column, or as many as leave it room. */
+static int reason_column(int width, const char *reason)
+{
+	int blanks = REASON_COLUMN > width + 2 ? REASON_COLUMN - width : 2;
+	int room = WIDTH - width - (int)strlen(reason);
+
+	return blanks < room ? blanks : room;
+}
+
+static void print_repair(const struct status_service *service)
+{
+	if (service->repair)
+		printf("  socket options are repaired\n");
+	else if (service->no_repair)
+		printf("  socket options are not repaired (--no-repair)\n");
+	else
+		printf("  socket options are NOT repaired: run --refresh\n");
+}
+
+/* "25/listen       120          3 …" under a line that says what is what. */
+static void print_connections(const struct status_service *service)
+{
+	char name[16];
+
+	if (!service->n_accounts)
+		return;
+	printf("  %-15s", "connections");
+	for (int c = 0; c < MMA_N_CONNECTIONS; c++)
+		printf(" %*s", COUNT, status_connection_words[c]);
+	putchar('\n');
+	for (size_t i = 0; i < service->n_accounts; i++) {
+		const struct account_row *row = &service->accounts[i];
+
+		snprintf(name, sizeof(name), "%u%s", row->key.port, role_word(row->key.role));
+		printf("    %-13s", name);
+		for (int c = 0; c < MMA_N_CONNECTIONS; c++)
+			printf(" %*" PRIu64, COUNT, (uint64_t)row->account.counters[c]);
+		putchar('\n');
+	}
+}
+
+static void print_service(const struct status *status, const struct status_service *service)
+{
+	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
+
+	printf("\n%s\n", visible(service->cgroup.key.path, name, sizeof(name)));
+	if (!service->id)
+		printf("  not there yet, or gone: attached as soon as it is created\n");
+	else
+		printf("  %s, cgroup id %" PRIu64 "\n",
+		       service->upgrading ? "attached" : "NOT attached: run --refresh",
+		       service->id);
+	if (service->id)
+		print_repair(service);
+	if (service->covered_by.path[0])
+		printf("  also covered by %s\n",
+		       visible(service->covered_by.path, name, sizeof(name)));
+	for (size_t i = 0; i < service->listeners.n; i++) {
+		const struct listener *l = &service->listeners.list[i];
+		int width = printf("  listens %-5s %s", l->mptcp ? "MPTCP" : "TCP",
+				   listener_text(l, text));
+		const char *reason =
+			visible(status_listener_reason(status, service, l), name, sizeof(name));
+
+		if (width + 2 + (int)strlen(reason) > WIDTH)
+			printf("\n    %s\n", reason);
+		else
+			printf("%*s%s\n", reason[0] ? reason_column(width, reason) : 0, "", reason);
+	}
+	for (int i = 0; i < MMA_N_COUNTERS; i++)
+		if (i == MMA_UPGRADED || service->stats.counters[i])
+			printf("  %-42s %10" PRIu64 "\n", status_counter_words[i],
+			       (uint64_t)service->stats.counters[i]);
+	print_connections(service);
+}
+
+static void print_paths(const struct status_netns *netns)
+{
+	const struct path_manager *manager = &netns->manager;
+
+	if (netns->manager_err)
+		printf("  paths: the limits cannot be read (%s)\n", strerror(-netns->manager_err));
+	else if (manager->in_user_space)
+		printf("  paths: left to a path manager in user space\n");
+	else if (!manager->subflows)
+		printf("  paths: one for each connection (ip mptcp limits: subflows 0)\n");
+	else
+		printf("  paths: up to %u more for each connection, %u of them at the peer's offer;\n"
+		       "    endpoints here: %u, offered to peers: %u\n",
+		       manager->subflows, manager->add_addr_accepted, manager->endpoints,
+		       manager->signal);
+}
+
+static void print_netns(const struct status_netns *netns)
+{
+	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
+	if (!netns->reachable) {
+		printf("  covered; no process of a service is in it now\n");
+		return;
+	}
+	if (!netns->covered)
+		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
+	else if (netns->strip.uncovered)
+		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
+		       netns->strip.uncovered, netns->strip.interfaces,
+		       netns->strip.first_uncovered);
+	else
+		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
+	printf("  MPTCP is %s (net.mptcp.enabled)\n",
+	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
+	print_paths(netns);
+	if (netns->blackholes > 0)
+		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
+		       "    if the path is sound: sysctl -w net.mptcp.blackhole_timeout=0\n",
+		       netns->blackholes, netns->blackhole_timeout);
+}
+
+void status_print_text(const struct status *status)
+{
+	printf("%-*s %s%s\n", INDENT, "armed", status->reason ? "no: " : "yes",
+	       status->reason ? status->reason : "");
+	if (!status->attached)
+		return;
+	print_ports(status);
+	if (status->uncounted)
+		printf("connections not available: %s\n", status->uncounted);
+	for (size_t i = 0; i < status->n_services; i++)
+		print_service(status, &status->services[i]);
+	for (size_t i = 0; i < status->n_netns; i++)
+		print_netns(&status->netns[i]);
+}

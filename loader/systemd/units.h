@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The units that --enable and --disable are given. */
+#ifndef MMA_UNITS_H
+#define MMA_UNITS_H
+
+#include "request.h"
+#include "systemd/systemd.h"
+
+struct units {
+	struct unit *list; /* of the caller, to free */
+	size_t n;
+};
+
+/* Looks all of them up. A fault, and no list, where one cannot be found. */
+int units_find(const struct words *names, struct units *ret);
+
+bool units_include(const struct units *units, const char *name);
+
+/* Only sockets that are made from now on change: restarts what runs, or says
+ * how. All of them, whatever becomes of one. */
+int units_restart(struct units *units, bool now);
+
+#endif
