@@ -5,8 +5,10 @@
  * Needs neither the lock nor the hook.
  */
 #include "audit/audit.h"
+#include "audit/json.h"
 #include "audit/program.h"
 #include "audit/reading.h"
+#include "audit/text.h"
 #include "audit/watch.h"
 #include "host/cgroup.h"
 #include "host/listeners.h"

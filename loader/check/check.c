@@ -4,8 +4,9 @@
  * programs for a moment with nothing attached to them. Needs no lock.
  */
 #include "check/check.h"
+#include "check/json.h"
 #include "check/parts.h"
-#include "check/print.h"
+#include "check/text.h"
 #include "host/mounts.h"
 #include "report.h"
 
