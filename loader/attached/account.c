@@ -10,7 +10,6 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define N_WATCHED (sizeof(watched) / sizeof(watched[0]))
 #define NOT_COUNTED "connections will not be counted: "
@@ -107,41 +106,19 @@ void account_settle(void)
 	drop_links();
 }
 
-/* The program's id by its own pin, 0 where there is none. */
-static uint32_t pinned_program(const char *name)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_PROGS, name);
-
-	if (fd < 0)
-		return 0;
-	if (bpf_prog_get_info_by_fd(fd, &info, &len) || info.type != BPF_PROG_TYPE_TRACING)
-		info.id = 0;
-	close(fd);
-	return info.id;
-}
-
 /* Whose program is attached by its pinned link, 0 where none is. */
 static uint32_t attached_program(const char *name)
 {
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
+	struct bpf_link_info link;
 
-	if (fd < 0)
-		return 0;
-	if (bpf_link_get_info_by_fd(fd, &info, &len) || info.type != BPF_LINK_TYPE_TRACING)
-		info.prog_id = 0;
-	close(fd);
-	return info.prog_id;
+	return pin_link_info(name, BPF_LINK_TYPE_TRACING, &link) ? 0 : link.prog_id;
 }
 
 /* The first that is not as it should be, or N_WATCHED. */
 static size_t first_amiss(bool *ret_loaded)
 {
 	for (size_t i = 0; i < N_WATCHED; i++) {
-		uint32_t loaded = pinned_program(watched[i].name);
+		uint32_t loaded = pin_program_id(watched[i].name, BPF_PROG_TYPE_TRACING);
 
 		*ret_loaded = loaded;
 		if (!loaded || attached_program(watched[i].name) != loaded)

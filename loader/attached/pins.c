@@ -182,6 +182,34 @@ int pin_open(const char *sub, const char *name)
 	return bpf_obj_get(pin_path(sub, name).path);
 }
 
+int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+	int fd = pin_open(MMA_PIN_LINKS, name), err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return fd;
+	err = bpf_link_get_info_by_fd(fd, ret, &len);
+	close(fd);
+	if (err)
+		return err;
+	return ret->type == type ? 0 : -EINVAL;
+}
+
+__u32 pin_program_id(const char *name, __u32 type)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_PROGS, name), err;
+
+	if (fd < 0)
+		return 0;
+	err = bpf_prog_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return !err && info.type == type ? info.id : 0;
+}
+
 int pin_replace(int fd, const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name), fresh;
