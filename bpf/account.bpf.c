@@ -10,6 +10,7 @@
  * Changes nothing, and fails to not counting.
  */
 #include "allowlist.h"
+#include "tcp.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
@@ -18,10 +19,6 @@
 #define MPTCP_EVENT_CLOSED 3
 #define MPTCP_EVENT_SUB_ESTABLISHED 10
 #define MPTCP_EVENT_SUB_CLOSED 11
-
-#define TCP_ESTABLISHED 1
-#define TCP_FLAGS_BYTE 13
-#define TCP_SYN 0x02
 
 char LICENSE[] SEC("license") = "GPL";
 
