@@ -11,6 +11,7 @@
  */
 #include "allowlist.h"
 #include "service.h"
+#include "tcp.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
@@ -19,10 +20,6 @@
 #define MPTCP_EVENT_CLOSED 3
 #define MPTCP_EVENT_SUB_ESTABLISHED 10
 #define MPTCP_EVENT_SUB_CLOSED 11
-
-#define TCP_ESTABLISHED 1
-#define TCP_FLAGS_BYTE 13
-#define TCP_SYN 0x02
 
 char LICENSE[] SEC("license") = "GPL";
 

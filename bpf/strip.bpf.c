@@ -13,9 +13,6 @@
 #include "service.h"
 #include "strip_packet.h"
 
-#define IPPROTO_TCP 6
-#define SOCK_STREAM 1
-
 #define SKB_DST_FLAGS 1UL /* low bits of sk_buff._skb_refdst (SKB_DST_NOREF) */
 #define NFCT_INFO 7UL /* low bits of sk_buff._nfct (NFCT_INFOMASK) */
 #define IP_CT_IS_REPLY 3

@@ -22,14 +22,10 @@
 #include "maps.h"
 #include "mptcp_pernet.h"
 #include "service.h"
+#include "tcp.h"
 #include <bpf/bpf_tracing.h>
 
-#define AF_INET 2
-#define AF_INET6 10
-#define SOCK_STREAM 1
 #define SOCK_TYPE_MASK 0xf /* the rest is SOCK_CLOEXEC and SOCK_NONBLOCK */
-#define IPPROTO_TCP 6
-#define IPPROTO_MPTCP 262
 
 /* linux/capability.h */
 #define CAP_NET_BIND_SERVICE 10

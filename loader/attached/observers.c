@@ -10,7 +10,6 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAX_WATCHED 4
 
@@ -134,34 +133,12 @@ void observers_settle(void)
 	}
 }
 
-/* The program's id by its own pin, 0 where there is none. */
-static uint32_t pinned_program(const char *name)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_PROGS, name);
-
-	if (fd < 0)
-		return 0;
-	if (bpf_prog_get_info_by_fd(fd, &info, &len) || info.type != BPF_PROG_TYPE_TRACING)
-		info.id = 0;
-	close(fd);
-	return info.id;
-}
-
 /* Whose program is attached by its pinned link, 0 where none is. */
 static uint32_t attached_program(const char *name)
 {
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
+	struct bpf_link_info link;
 
-	if (fd < 0)
-		return 0;
-	if (bpf_link_get_info_by_fd(fd, &info, &len) || info.type != BPF_LINK_TYPE_TRACING)
-		info.prog_id = 0;
-	close(fd);
-	return info.prog_id;
+	return pin_link_info(name, BPF_LINK_TYPE_TRACING, &link) ? 0 : link.prog_id;
 }
 
 /* The first that is not as it should be, or NULL. ret_loaded: whether its program
@@ -169,7 +146,7 @@ static uint32_t attached_program(const char *name)
 static const struct watched *first_amiss(const struct group *group, bool *ret_loaded)
 {
 	for (const struct watched *w = group->list; w->name; w++) {
-		uint32_t loaded = pinned_program(w->name);
+		uint32_t loaded = pin_program_id(w->name, BPF_PROG_TYPE_TRACING);
 
 		*ret_loaded = loaded;
 		if (!loaded || attached_program(w->name) != loaded)

@@ -20,33 +20,13 @@ static const __u32 zero;
 
 bool programs_are_current(const struct maps *maps)
 {
-	int strip = pin_open(MMA_PIN_PROGS, MMA_PIN_STRIP);
 	const char *reason;
 	struct mma_meta meta;
 
-	if (strip < 0)
-		return false;
-	close(strip);
-	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
+	return pin_program_id(MMA_PIN_STRIP, BPF_PROG_TYPE_SCHED_CLS) &&
+	       !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
 	       !programs_armed(&reason) && observers_are_settled();
-}
-
-/* Whether the pin of this name is a live link of this type: 0, or -errno. */
-static int check_link(const char *name, enum bpf_link_type type)
-{
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = bpf_link_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	if (err)
-		return err;
-	return info.type == type ? 0 : -EINVAL;
 }
 
 int programs_armed(const char **ret_reason)
@@ -68,7 +48,8 @@ int programs_armed(const char **ret_reason)
 	};
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		int err = check_link(links[i].link, links[i].type);
+		struct bpf_link_info link;
+		int err = pin_link_info(links[i].link, links[i].type, &link);
 
 		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
 			continue;
@@ -202,6 +183,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 {
 	struct mma *programs = NULL;
 	struct optional optional = { 0 };
+	bool complete;
 	int err;
 
 	do {
@@ -215,7 +197,9 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
-	err = maps_open(ret_maps);
+	err = maps_open(ret_maps, &complete);
+	if (!err && !complete)
+		err = fault(ENOENT, MMA_PIN_DIR ": what was pinned there is gone; run it again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)
