@@ -192,7 +192,8 @@ bool observer_is_attached(enum observer observer)
 
 const char *observer_reason(enum observer observer)
 {
-	static char text[128];
+	static char texts[N_OBSERVERS][128];
+	char *text = texts[observer];
 	const struct group *group = &groups[observer];
 	const struct watched *amiss;
 	const char *function;
@@ -203,9 +204,9 @@ const char *observer_reason(enum observer observer)
 		return NULL;
 	function = missing_function(group);
 	if (function)
-		snprintf(text, sizeof(text), "this kernel has no function %s", function);
+		snprintf(text, sizeof(texts[0]), "this kernel has no function %s", function);
 	else
-		snprintf(text, sizeof(text), "no program on %s; repair: --refresh",
+		snprintf(text, sizeof(texts[0]), "no program on %s; repair: --refresh",
 			 amiss->function);
 	return text;
 }

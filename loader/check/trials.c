@@ -303,6 +303,24 @@ static void check_account(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
+/* Mail does without this as well. */
+static void check_watch(struct checks *checks)
+{
+	static const struct trial trial = { { MMA_PIN_WATCH_LIST, MMA_PIN_WATCH_LIST_2 },
+					    attach_and_drop };
+	const char *operation;
+	int err = try(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "list_watch",
+			 "the programs that watch the allowlist load and attach");
+	else
+		check_warn(
+			checks, "list_watch", SEE_LOG,
+			"every socket of a service will be MPTCP, outgoing ones, too: %s failed (%s); %s",
+			operation, strerror(-err), complaint);
+}
+
 void check_trials(struct checks *checks, const struct check_subject *subject)
 {
 	if (!subject->root) {
@@ -323,6 +341,7 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	check_repair(checks);
 	check_locate(checks);
 	check_account(checks);
+	check_watch(checks);
 	programs_free(whole);
 	libbpf_set_print(report_print);
 }
