@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/programs.h"
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "build_id.h"
 #include "host/kernel.h"
 #include "mma.skel.h"
@@ -8,6 +8,7 @@
 #include "attached/repair.h"
 #include "report.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ bool programs_are_current(const struct maps *maps)
 	return pin_program_id(MMA_PIN_STRIP, BPF_PROG_TYPE_SCHED_CLS) &&
 	       !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason) && account_is_settled();
+	       !programs_armed(&reason) && observers_are_settled();
 }
 
 int programs_armed(const char **ret_reason)
@@ -192,6 +193,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	/* Of repair, repair_apply() tells. */
 	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
 		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+	if (!err && optional.left_out[OPTIONAL_WATCH])
+		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
@@ -239,7 +242,7 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	struct mma_meta meta;
 	int err = 0;
 
-	account_attach(programs->obj);
+	observers_attach(programs->obj);
 	/* Of a hook's programs the one that was attached last runs first. */
 	if (preempts)
 		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
@@ -256,7 +259,8 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
 	if (err)
 		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
-	account_settle();
+	summary_forget(maps); /* what watches the list may not come back */
+	observers_settle();
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "attached/repair.h"
 #include "report.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,11 @@ int session_sweep(const struct maps *maps)
 
 	if (!err)
 		err = repair_sweep(maps);
-	return err ? err : pins_sweep();
+	if (!err)
+		err = pins_sweep();
+	if (!err)
+		summary_narrow(maps);
+	return err;
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

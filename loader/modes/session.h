@@ -16,7 +16,7 @@ int session_begin(struct maps *ret, bool *ret_attached);
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. */
+ * runs left. Then the list is as it stays: it is summarised for upgrade. */
 int session_sweep(const struct maps *maps);
 
 /* Adds the namespaces that the processes of this cgroup are in. */
