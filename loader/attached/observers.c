@@ -87,8 +87,7 @@ void observers_attach(const struct bpf_object *object)
 		if (attach_group(group, object)) {
 			if (!pin_programs(group, object))
 				continue;
-			note("%s: %s", group->without, fault_remembered());
-			fault_forget();
+			fault_note(group->without, NULL);
 		}
 		drop_links(group);
 	}
@@ -113,7 +112,7 @@ static void unpin(const struct group *group)
 {
 	for (const struct watched *w = group->list; w->name; w++)
 		if (pin_remove(MMA_PIN_LINKS, w->name) || pin_remove(MMA_PIN_PROGS, w->name))
-			fault_forget();
+			fault_drop();
 }
 
 void observers_settle(void)
@@ -125,8 +124,7 @@ void observers_settle(void)
 		if (!attached) {
 			unpin(group);
 		} else if (pin_links(group)) {
-			note("%s: %s", group->without, fault_remembered());
-			fault_forget();
+			fault_note(group->without, NULL);
 			unpin(group);
 		}
 		drop_links(group);

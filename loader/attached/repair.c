@@ -121,11 +121,9 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 		err = put_on_all(cgroup->dir);
 	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
-	if (!err)
-		return;
-	note("%s; it speaks MPTCP all the same, and some socket options fail on it",
-	     fault_remembered());
-	fault_forget();
+	if (err)
+		fault_note(NULL,
+			   "it speaks MPTCP all the same, and some socket options fail on it");
 }
 
 static int update_link(const char *name, void *data)

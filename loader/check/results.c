@@ -63,15 +63,16 @@ void check_fail(struct checks *checks, const char *name, const char *remedy, con
 
 void check_fault(struct checks *checks, const char *name, enum check_result result)
 {
-	const char *text = fault_remembered(), *remedy = strstr(text, "; ");
-	int len = remedy ? (int)(remedy - text) : (int)strlen(text);
+	const struct fault *fault = fault_remembered();
+	const char *mark = fault->cause[0] ? ": " : "";
 
-	remedy = remedy ? remedy + strlen("; ") : "";
 	if (result == CHECK_FAIL)
-		check_fail(checks, name, remedy, "%.*s", len, text);
+		check_fail(checks, name, fault->remedy, "%s%s%s", fault->object, mark,
+			   fault->cause);
 	else
-		check_warn(checks, name, remedy, "%.*s", len, text);
-	fault_forget();
+		check_warn(checks, name, fault->remedy, "%s%s%s", fault->object, mark,
+			   fault->cause);
+	fault_told();
 }
 
 void checks_free(struct checks *checks)

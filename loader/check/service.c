@@ -33,7 +33,7 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 
 	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
 	    unit.masked) {
-		fault_forget(); /* not systemd's: nothing to say */
+		fault_drop(); /* not systemd's: nothing to say */
 		return;
 	}
 	if (unit.sockets[0])

@@ -95,7 +95,7 @@ static void load_whole(void)
 		return;
 	programs_free(whole);
 	whole = NULL;
-	fault_forget();
+	fault_drop();
 }
 
 /* 0, or -errno with the operation that failed and the complaint. */
@@ -113,7 +113,7 @@ static int try(const struct trial *trial, const char **ret_operation)
 	*ret_operation = "open";
 	programs = programs_open(&object);
 	if (!programs) {
-		fault_forget();
+		fault_drop();
 		return -ENOMEM;
 	}
 	*ret_operation = "load";
@@ -279,7 +279,7 @@ static void check_locate(struct checks *checks)
 
 	if (!err)
 		check_ok(checks, "mptcp_state", "found in the kernel");
-	else if (fault_remembered()[0])
+	else if (fault_remembered())
 		check_fault(checks, "mptcp_state", CHECK_FAIL);
 	else
 		check_fail(checks, "mptcp_state", SEE_LOG, "the search for it: %s failed (%s); %s",

@@ -60,7 +60,7 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 	size_t used = 0;
 
 	if (read_listeners(cgroup, &listeners)) {
-		fault_forget();
+		fault_drop();
 		note("%s: its listeners cannot be listed; what listens already %s",
 		     cgroup->key.path, what);
 		return;
@@ -123,7 +123,7 @@ void advise_namespace(const struct netns *netns)
 	int enabled = 1;
 
 	if (netns_run(netns, ask_enabled, &enabled))
-		fault_forget();
+		fault_drop();
 	else if (!enabled)
 		note("network namespace %" PRIu64
 		     ": MPTCP is switched off in it, so sockets stay TCP; switch it on: sysctl -w net.mptcp.enabled=1",
