@@ -5,6 +5,7 @@
 #include "host/listeners.h"
 #include "report.h"
 #include "systemd/systemd.h"
+#include "systemd/units.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,18 +18,9 @@
 
 #define MAX_NAMED 1024
 
-/* The unit of the cgroup, if it is one; NULL if not. */
-static const char *unit_of(const struct cgroup *cgroup)
-{
-	const char *name = strrchr(cgroup->key.path, '/');
-	const char *suffix = name ? strrchr(name, '.') : NULL;
-
-	return suffix && !strcmp(suffix, ".service") ? name + 1 : NULL;
-}
-
 static void check_socket_unit(struct checks *checks, const struct check_subject *subject)
 {
-	const char *name = unit_of(&subject->cgroup);
+	const char *name = unit_of_path(subject->cgroup.key.path);
 	struct unit unit;
 
 	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
