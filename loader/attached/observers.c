@@ -49,7 +49,7 @@ static void drop_links(const struct group *group)
 
 /* In the old ones' place, before the links: a run that is killed between the two
  * leaves links of other programs, by which the next one knows. */
-static int pin_programs(const struct group *group, const struct bpf_object *object)
+static int pin_group_programs(const struct group *group, const struct bpf_object *object)
 {
 	int err = 0;
 
@@ -85,7 +85,7 @@ void observers_attach(const struct bpf_object *object)
 		const struct group *group = &groups[i];
 
 		if (attach_group(group, object)) {
-			if (!pin_programs(group, object))
+			if (!pin_group_programs(group, object))
 				continue;
 			fault_note(group->without, NULL);
 		}
@@ -93,7 +93,7 @@ void observers_attach(const struct bpf_object *object)
 	}
 }
 
-static int pin_links(const struct group *group)
+static int pin_group_links(const struct group *group)
 {
 	int err = 0;
 
@@ -123,7 +123,7 @@ void observers_settle(void)
 
 		if (!attached) {
 			unpin(group);
-		} else if (pin_links(group)) {
+		} else if (pin_group_links(group)) {
 			fault_note(group->without, NULL);
 			unpin(group);
 		}
