@@ -37,6 +37,7 @@ $(UNIT_LIB): $(UNIT_OBJ)
 
 $(TESTS)/unit/allowlist: FAKES = bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem
 $(TESTS)/unit/netns: FAKES = open
+$(TESTS)/unit/units: FAKES =
 $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
