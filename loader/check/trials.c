@@ -21,7 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOOK "update_socket_protocol"
 #define LOOPBACK_IFINDEX 1
 #define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
 #define MAX_PROGRAMS 4
@@ -171,7 +170,7 @@ static bool refuses_any_fentry(void)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id = libbpf_find_vmlinux_btf_id(HOOK, BPF_TRACE_FENTRY), fd, link;
+	int id = libbpf_find_vmlinux_btf_id(KERNEL_HOOK, BPF_TRACE_FENTRY), fd, link;
 
 	if (id < 0)
 		return false;
@@ -201,12 +200,12 @@ static void check_upgrade(struct checks *checks)
 		check_fail(
 			checks, "upgrade",
 			"use a kernel that allows fentry and fmod_ret programs (BPF trampolines), such as the distribution's own",
-			HOOK
+			KERNEL_HOOK
 			": %s refused (%s), as is an empty fentry program: this kernel lets no BPF program sit on its functions",
 			operation, strerror(-err));
 	else
-		check_fail(checks, "upgrade", SEE_LOG, HOOK ": %s failed (%s); %s", operation,
-			   strerror(-err), complaint);
+		check_fail(checks, "upgrade", SEE_LOG, KERNEL_HOOK ": %s failed (%s); %s",
+			   operation, strerror(-err), complaint);
 }
 
 static void check_follow(struct checks *checks)
