@@ -43,27 +43,25 @@ void report_set_verbosity(int value)
 	libbpf_set_print(print_libbpf);
 }
 
-/* Ends a piece of fault_parts where in fmt the mark is: what comes before it decides
- * where that is in the text. Returns the next piece, "" where there is no mark. */
+/* Ends a piece of fault_parts where in fmt the mark is: what comes before it there
+ * decides where that is in the text. Returns the next piece, "" where it is cut off. */
 __attribute__((format(printf, 1, 0))) static const char *cut_at(const char *fmt, const char *mark,
 								va_list args)
 {
 	char head[sizeof(fault_text)];
 	size_t len;
 
-	if (!mark)
-		return "";
 	snprintf(head, sizeof(head), "%.*s", (int)(mark - fmt), fmt);
 	len = (size_t)vsnprintf(NULL, 0, head, args);
 	if (len + 2 >= sizeof(fault_parts))
-		return ""; /* cut off */
+		return "";
 	fault_parts[len] = '\0';
 	return fault_parts + len + 2;
 }
 
 void fault_remember(enum mma_exit code, const char *fmt, ...)
 {
-	const char *colon = strstr(fmt, ": "), *semicolon = strstr(colon ? colon : fmt, "; ");
+	const char *colon = strstr(fmt, ": "), *semicolon = strstr(fmt, "; ");
 	va_list args;
 
 	if (remembered.text)
@@ -73,14 +71,18 @@ void fault_remember(enum mma_exit code, const char *fmt, ...)
 	vsnprintf(fault_text, sizeof(fault_text), fmt, args);
 	va_end(args);
 	memcpy(fault_parts, fault_text, sizeof(fault_parts));
-	remembered.text = fault_text;
-	remembered.object = fault_parts;
-	va_start(args, fmt);
-	remembered.cause = cut_at(fmt, colon, args);
-	va_end(args);
-	va_start(args, fmt);
-	remembered.remedy = cut_at(fmt, semicolon, args);
-	va_end(args);
+	remembered = (struct fault){ "", fault_parts, "", fault_text };
+	if (colon && (!semicolon || colon < semicolon)) {
+		va_start(args, fmt);
+		remembered.object = fault_parts;
+		remembered.cause = cut_at(fmt, colon, args);
+		va_end(args);
+	}
+	if (semicolon) {
+		va_start(args, fmt);
+		remembered.remedy = cut_at(fmt, semicolon, args);
+		va_end(args);
+	}
 }
 
 const struct fault *fault_remembered(void)

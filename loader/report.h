@@ -23,9 +23,10 @@ enum mma_exit {
 void report_set_verbosity(int verbosity);
 
 /*
- * Remembers "object: cause; remedy". The marks are those of fmt, the first ": " and the
- * first "; " behind it; what a name that is filled in contains is no mark. The first
- * fault stays: what fails while things are put back is its consequence.
+ * Remembers "object: cause; remedy", of which the first and the last may be missing. The
+ * marks are those of fmt: its first "; ", and the first ": " before that. What a name that
+ * is filled in contains is no mark. The first fault stays: what fails while things are put
+ * back is its consequence.
  */
 void fault_remember(enum mma_exit code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -49,7 +50,7 @@ static inline int fault_code(int err)
 #define fault_usage(...) fault_with(MMA_EXIT_USAGE, EINVAL, __VA_ARGS__)
 #define fault_kernel(err, ...) fault_with(MMA_EXIT_KERNEL, err, __VA_ARGS__)
 
-/* What a fault tells; "" what it does not. */
+/* What a fault tells; "" what it does not tell. */
 struct fault {
 	const char *object, *cause, *remedy;
 	const char *text; /* all of it: "object: cause; remedy" */

@@ -64,7 +64,7 @@ void check_fail(struct checks *checks, const char *name, const char *remedy, con
 void check_fault(struct checks *checks, const char *name, enum check_result result)
 {
 	const struct fault *fault = fault_remembered();
-	const char *mark = fault->cause[0] ? ": " : "";
+	const char *mark = fault->object[0] ? ": " : "";
 
 	if (result == CHECK_FAIL)
 		check_fail(checks, name, fault->remedy, "%s%s%s", fault->object, mark,

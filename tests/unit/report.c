@@ -136,9 +136,11 @@ static void parts(void **state)
 	fault_usage("a: b");
 	has_parts("a", "b", "");
 	fault_usage("a; do b");
-	has_parts("a", "", "do b");
+	has_parts("", "a", "do b");
+	fault_usage("a; do b: c; d");
+	has_parts("", "a", "do b: c; d");
 	fault_usage("%s", "a: b; c");
-	has_parts("a: b; c", "", "");
+	has_parts("", "a: b; c", "");
 	fault_kernel(EIO, "%s", "");
 	has_parts("", "", "");
 	fault_usage("%.3s…: b; c: d; e", "xyzw");
