@@ -99,7 +99,7 @@ void fault_told(void)
 void fault_drop(void)
 {
 	if (remembered.text)
-		detail("%s (gone on without it)", remembered.text);
+		detail("%s (continuing without it)", remembered.text);
 	fault_told();
 }
 

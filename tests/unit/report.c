@@ -185,7 +185,7 @@ static void gone_on(void **state)
 	} rows[] = {
 		{ -1, "", "" },
 		{ 0, "", "mptcp-mail-attach: before: a: b; c; behind\n" },
-		{ 1, "mptcp-mail-attach: a: b; c (gone on without it)\n",
+		{ 1, "mptcp-mail-attach: a: b; c (continuing without it)\n",
 		  "mptcp-mail-attach: before: a: b; c; behind\n" },
 	};
 	char text[256];
