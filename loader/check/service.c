@@ -7,6 +7,7 @@
 #include "ports.h"
 #include "report.h"
 #include "systemd/systemd.h"
+#include "systemd/units.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -20,23 +21,14 @@
 
 #define MAX_NAMED 1024
 
-/* The unit of the cgroup, if it is one; NULL if not. */
-static const char *unit_of(const struct cgroup *cgroup)
-{
-	const char *name = strrchr(cgroup->key.path, '/');
-	const char *suffix = name ? strrchr(name, '.') : NULL;
-
-	return suffix && !strcmp(suffix, ".service") ? name + 1 : NULL;
-}
-
 static void check_socket_unit(struct checks *checks, const struct check_subject *subject)
 {
-	const char *name = unit_of(&subject->cgroup);
+	const char *name = unit_of_path(subject->cgroup.key.path);
 	struct unit unit;
 
 	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
 	    unit.masked) {
-		fault_forget(); /* not systemd's: nothing to say */
+		fault_drop(); /* not systemd's: nothing to say */
 		return;
 	}
 	if (unit.sockets[0])
@@ -61,7 +53,7 @@ static void open_list(struct list_now *ret)
 	*ret = (struct list_now){ .maps = MAPS_CLOSED };
 	ports_default(&ret->usual);
 	if (maps_open(&ret->maps, &attached))
-		fault_forget();
+		fault_drop();
 }
 
 static bool may_listen(const struct list_now *list, uint16_t port)
@@ -78,8 +70,8 @@ static bool may_listen(const struct list_now *list, uint16_t port)
 typedef bool listener_fn(const struct listener *listener, const void *data);
 
 /* Those that are chosen, as text; how many. */
-static size_t name_listeners(const struct listeners *listeners, listener_fn *is_chosen,
-			     const void *data, char ret_names[MAX_NAMED])
+static size_t write_listeners(const struct listeners *listeners, listener_fn *is_chosen,
+			      const void *data, char ret_names[MAX_NAMED])
 {
 	char text[LISTENER_TEXT];
 	size_t used = 0, n = 0;
@@ -119,7 +111,7 @@ static void check_right_to_bind(struct checks *checks, const struct check_subjec
 	open_list(&list);
 	for (size_t i = 0; i < listeners->n; i++)
 		listeners->list[i].right = socket_right(&subject->tree, listeners->list[i].inode);
-	if (name_listeners(listeners, stays_tcp, &list, names))
+	if (write_listeners(listeners, stays_tcp, &list, names))
 		check_warn(
 			checks, "may_bind",
 			"give them the right: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit",
@@ -140,7 +132,7 @@ static void check_listeners(struct checks *checks, const struct check_subject *s
 	if (listeners_read(&subject->namespaces, &subject->tree, &listeners)) {
 		check_fault(checks, "listeners", CHECK_WARN);
 	} else {
-		if (name_listeners(&listeners, is_tcp, NULL, names))
+		if (write_listeners(&listeners, is_tcp, NULL, names))
 			check_warn(checks, "listeners", "once it is attached, restart it",
 				   "listen as TCP now, and stay so: %s", names);
 		else

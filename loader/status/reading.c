@@ -71,7 +71,7 @@ struct gather {
 	struct netns_set namespaces;
 };
 
-static int read_tree(struct gather *gather, struct status_service *service)
+static int read_service_tree(struct gather *gather, struct status_service *service)
 {
 	struct mma_service_ref ref;
 	struct cgroup_tree tree;
@@ -109,7 +109,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	if (!err)
 		err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err && there)
-		err = read_tree(gather, &service);
+		err = read_service_tree(gather, &service);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
 	if (!list) {
 		listeners_free(&service.listeners);
@@ -120,7 +120,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	return err;
 }
 
-static int measure_here(const struct netns *netns, void *data)
+static int measure_netns(const struct netns *netns, void *data)
 {
 	struct status_netns *ret = data;
 
@@ -157,7 +157,7 @@ static int read_namespace(const struct maps *maps, const struct netns *netns, st
 	ret->reachable = true;
 	ret->covered = !bpf_map_lookup_elem(maps->netns, &netns->cookie, &entry);
 	err = strip_measure(netns, &ret->strip);
-	return err ? err : netns_run(netns, measure_here, ret);
+	return err ? err : netns_run(netns, measure_netns, ret);
 }
 
 static bool has_netns(const struct status *status, uint64_t cookie)
@@ -203,7 +203,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(one->cgroup.key.path, other->cgroup.key.path);
 }
 
-static int read_all(const struct maps *maps, struct status *status)
+static int read_attachment(const struct maps *maps, struct status *status)
 {
 	struct gather gather = { .maps = maps, .status = status };
 	size_t services;
@@ -309,7 +309,7 @@ int status_read(struct status *ret)
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
 	err = maps_open(&maps, &attached);
 	if (!err && attached) /* else that is the answer */
-		err = read_all(&maps, ret);
+		err = read_attachment(&maps, ret);
 	maps_close(&maps);
 	return err;
 }

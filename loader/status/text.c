@@ -222,8 +222,12 @@ static void print_netns(const struct status *status, const struct status_netns *
 		       netns->strip.first_uncovered);
 	else
 		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
-	printf("  MPTCP is %s (net.mptcp.enabled)\n",
-	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
+	if (netns->mptcp_enabled < 0)
+		printf("  whether MPTCP is on cannot be tried (%s)\n",
+		       strerror(-netns->mptcp_enabled));
+	else
+		printf("  MPTCP is %s (net.mptcp.enabled)\n",
+		       netns->mptcp_enabled ? "on" : "OFF: sockets stay TCP");
 	print_open(status, netns);
 	print_paths(netns);
 	if (netns->blackholes > 0)
