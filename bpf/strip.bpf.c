@@ -3,7 +3,8 @@
  * strip: keeps ports off the allowlist plain TCP on the wire. Of a SYN or
  * SYN-ACK that a socket of an attached (or departed) cgroup sends, it overwrites
  * MP_CAPABLE with NOPs if the server's port is not allowed in the socket's
- * role: the peer then answers as plain TCP, and the kernel falls back.
+ * role: the peer then answers as plain TCP, and the kernel falls back. Also of the
+ * SYN of a socket that was given TCP_USER_TIMEOUT (repair), which MPTCP has not.
  *
  * Hook: TCX egress of every interface of a covered namespace, first in order;
  * always TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK
@@ -161,6 +162,14 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	return cgroup;
 }
 
+/* No other subflow has one: repair sets it, for an application that asked for it. */
+static __always_inline bool has_user_timeout(struct bpf_sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp && tp->inet_conn.icsk_user_timeout;
+}
+
 /* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,
  * which never gets here, does not pay for its stack. */
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
@@ -171,7 +180,7 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 	struct mma_meta *m;
 	__u32 zero = 0;
 	__u16 port = 0;
-	bool synack;
+	bool synack, may_speak;
 	__u8 role;
 
 	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
@@ -193,7 +202,8 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 	}
 	if (!port) /* a closed socket has forgotten it */
 		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
-	if ((sk || owner.cgroup) && (allowed(port, role) || !is_governed(&owner, m->strip_levels)))
+	may_speak = allowed(port, role) && (synack || !has_user_timeout(sk));
+	if ((sk || owner.cgroup) && (may_speak || !is_governed(&owner, m->strip_levels)))
 		return;
 	if (write_options(ctx, &tcp, &options))
 		count(owner.slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);

@@ -16,8 +16,9 @@
 struct maps {
 	int ports, cgroups, departed, paths, netns, stats, meta;
 	int accounts; /* may be -1: pins of an older version lack it */
+	int asked; /* the same */
 };
-#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1 })
+#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1 })
 
 /* Mounts bpffs where it is missing and may be, makes the directories, and
  * refuses a bpffs that the host does not see. */

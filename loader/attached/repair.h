@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The links of repair: two on each attached cgroup that is there, pinned as
- * links/repair-get-<cgroup id> and links/repair-set-<cgroup id>. They go with
- * the cgroup. Repair keeps no attach from being done: what fails here is told,
+ * The links of repair: four on each attached cgroup that is there, pinned as
+ * links/repair-get-<cgroup id>, repair-set-, repair-connect4- and repair-connect6-.
+ * They go with the cgroup. Repair keeps no attach from being done: what fails here is told,
  * and --status shows it.
  */
 #ifndef MMA_REPAIR_H
@@ -24,7 +24,7 @@ void repair_update_all(void);
 /* Unpins links that are on no cgroup any more, or on one that is not attached. */
 int repair_sweep(const struct maps *maps);
 
-/* Whether both programs see the sockets of this cgroup, by links on it or above
+/* Whether all its programs see the sockets of this cgroup, by links on it or above
  * it. Measured. */
 bool repair_in_place(const char *dir);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * repair_get and repair_set, attached to a cgroup in this kernel: what sockets
- * of it answer, and those of another cgroup. The complete list of options, and
- * the loader's part, are tested in guests (tests/vm/test_repair.py).
+ * The programs of repair, attached to a cgroup in this kernel: what sockets of it
+ * answer, and those of another cgroup. The complete list of options, and the
+ * loader's part, are tested in guests (tests/vm/test_repair.py, test_options.py).
  */
 #include "suite.h"
 #include "connection.h"
@@ -14,18 +14,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/in6.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct bpf_object *object;
-static struct bpf_link *links[2];
+static struct bpf_link *links[4];
 static struct tree tree;
 static char repaired[128], other[128];
 
 static void attach(void)
 {
-	static const char *const programs[] = { "repair_get", "repair_set" };
+	static const char *const programs[] = { "repair_get", "repair_set", "repair_connect4",
+						"repair_connect6" };
 	char dir[2 * PATH_MAX];
 	int fd;
 
@@ -39,6 +41,21 @@ static void attach(void)
 			fail_because("%s: %s", programs[i], strerror(errno));
 	}
 	close(fd);
+}
+
+/* Says that strip is on every interface of this network namespace, or not. */
+static void cover(bool covered)
+{
+	int netns = map_fd(object, "netns"), fd = socket(AF_INET, SOCK_DGRAM, 0);
+	__u64 cookie, since = 1;
+	socklen_t len = sizeof(cookie);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len), 0);
+	close(fd);
+	if (covered)
+		assert_int_equal(bpf_map_update_elem(netns, &cookie, &since, BPF_ANY), 0);
+	else
+		assert_int_equal(bpf_map_delete_elem(netns, &cookie), 0);
 }
 
 static void begin(void)
@@ -59,6 +76,7 @@ static void begin(void)
 	tree_make(&tree, repaired);
 	tree_make(&tree, other);
 	attach();
+	cover(true);
 }
 
 /* 0 and the value, or an errno. */
@@ -182,6 +200,163 @@ static void without_a_connection(void **state)
 	close(fd);
 }
 
+static int socket_of(const char *cgroup, int family, int type, int protocol)
+{
+	int fd;
+
+	tree_enter(&tree, cgroup);
+	fd = socket(family, type, protocol);
+	tree_enter(&tree, NULL);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static const struct destination {
+	const char *name;
+	int family; /* of the client's socket */
+	bool mapped; /* IPv4, by an IPv6 socket */
+} destinations[] = {
+	{ "handed over, IPv4", AF_INET, false },
+	{ "handed over, IPv6", AF_INET6, false },
+	{ "handed over, IPv4 by an IPv6 socket", AF_INET6, true },
+};
+
+/* A listener, and where to connect to. */
+static int listen_for(const struct destination *to, int protocol, struct sockaddr_in6 *ret,
+		      socklen_t *ret_len)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	int fd;
+
+	*ret_len = sizeof(*ret);
+	memset(ret, 0, sizeof(*ret));
+	if (to->family == AF_INET || to->mapped) {
+		fd = listen_at(protocol, v4);
+		if (to->mapped)
+			*ret = (struct sockaddr_in6){
+				.sin6_family = AF_INET6,
+				.sin6_port = v4->sin_port,
+				.sin6_addr.s6_addr = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+			};
+		else
+			*ret_len = sizeof(*v4);
+		return fd;
+	}
+	fd = socket(AF_INET6, SOCK_STREAM, protocol);
+	assert_true(fd >= 0);
+	ret->sin6_family = AF_INET6;
+	ret->sin6_addr.s6_addr[15] = 1;
+	assert_int_equal(bind(fd, (struct sockaddr *)ret, sizeof(*ret)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)ret, ret_len), 0);
+	return fd;
+}
+
+/* After the fallback it is the kernel that answers, from what the subflow has. */
+static void handed_over(void **state)
+{
+	const struct destination *to = *state;
+	struct sockaddr_in6 address;
+	int listener, fd, value;
+	socklen_t len;
+
+	begin();
+	listener = listen_for(to, IPPROTO_TCP, &address, &len);
+	fd = socket_of(repaired, to->family, SOCK_STREAM, IPPROTO_MPTCP);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value), EOPNOTSUPP);
+	for (int timeout = 5000; timeout <= 6000; timeout += 1000) {
+		assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout), 0);
+		assert_int_equal(get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value), 0);
+		assert_int_equal(value, timeout);
+	}
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_SYNCNT, &value), EOPNOTSUPP);
+	assert_int_equal(set(fd, IPPROTO_TCP, TCP_SYNCNT, 3), 0);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_SYNCNT, &value), 0);
+	assert_int_equal(value, 3);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value), 0);
+	assert_int_equal(value, 6000);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_SYNCNT, &value), 0);
+	assert_int_equal(value, 3);
+	/* No other option has changed. */
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY, &value), 0);
+	assert_int_equal(value, 0);
+	close(fd);
+	close(listener);
+}
+
+/* What TCP refuses is not kept, nor an int that is cut off. */
+static void refused(void **state)
+{
+	static const struct {
+		int option, value;
+	} wrong[] = {
+		{ TCP_USER_TIMEOUT, -1 }, { TCP_SYNCNT, 0 },  { TCP_SYNCNT, -1 },
+		{ TCP_SYNCNT, 128 },	  { TCP_LINGER2, 1 }, { TCP_WINDOW_CLAMP, 4096 },
+		{ TCP_QUICKACK, 1 },
+	};
+	int fd, value = 1;
+
+	(void)state;
+	begin();
+	fd = socket_of(repaired, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(set(fd, IPPROTO_TCP, wrong[i].option, wrong[i].value),
+				 ENOPROTOOPT);
+		assert_int_equal(get(fd, IPPROTO_TCP, wrong[i].option, &value), EOPNOTSUPP);
+	}
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, 3), -1);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value), EOPNOTSUPP);
+	close(fd);
+}
+
+/* One that is bound may come to listen; elsewhere nothing would keep the promise. */
+static void not_kept(void **state)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	int fd;
+
+	(void)state;
+	begin();
+	fd = socket_of(repaired, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
+	close(fd);
+	fd = socket_of(other, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
+	close(fd);
+	cover(false);
+	fd = socket_of(repaired, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
+	close(fd);
+	cover(true);
+}
+
+/* The handler writes the label into the caller's buffer: 0 comes back from a copy. */
+static void writes_back(void **state)
+{
+	struct in6_flowlabel_req request = {
+		.flr_dst.s6_addr = { [15] = 1 },
+		.flr_action = IPV6_FL_A_GET,
+		.flr_share = IPV6_FL_S_EXCL,
+		.flr_flags = IPV6_FL_F_CREATE,
+	};
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		int fd = socket_of(repaired, AF_INET6, types[i], 0);
+
+		request.flr_label = 0;
+		assert_int_equal(
+			setsockopt(fd, IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, &request, sizeof(request)),
+			0);
+		assert_int_not_equal(request.flr_label, 0);
+		close(fd);
+	}
+}
+
 /* Not all that says EOPNOTSUPP is MPTCP. */
 static void unix_socket(void **state)
 {
@@ -204,6 +379,10 @@ int main(void)
 
 	add_table(&suite, options, rows);
 	add_test(&suite, "a socket without a connection", without_a_connection, NULL);
+	add_table(&suite, handed_over, destinations);
+	add_test(&suite, "values that TCP refuses", refused, NULL);
+	add_test(&suite, "sockets that cannot keep it", not_kept, NULL);
+	add_test(&suite, "an option that writes back", writes_back, NULL);
 	add_test(&suite, "a UNIX socket", unix_socket, NULL);
 	failed = run_suite("repair", &suite);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
