@@ -106,12 +106,15 @@ static __always_inline __u32 bit_of(int option)
 	return 0;
 }
 
-/* The first subflow has it, or will have it. After a fallback the kernel answers. */
+/* The first subflow has it, or will have it; not a listener's. After a fallback the
+ * kernel answers. */
 static __always_inline void tell_asked(struct bpf_sockopt *ctx, __u32 bit)
 {
 	struct mma_asked *kept = bpf_sk_storage_get(&asked, ctx->sk, NULL, 0);
 	void *value = ctx->optval;
 
+	if (ctx->sk->state == BPF_TCP_LISTEN)
+		return;
 	if (!kept || !(kept->options & bit) || value + sizeof(__u32) > ctx->optval_end)
 		return;
 	*(__u32 *)value = bit == MMA_ASKED_USER_TIMEOUT ? kept->user_timeout : kept->syncnt;
