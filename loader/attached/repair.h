@@ -11,6 +11,13 @@
 #include "host/cgroup.h"
 #include "attached/pins.h"
 
+/* Options that fail, or do nothing, if they are set on an MPTCP socket before connect(),
+ * whatever its port, with repair as without: docs/options.md. */
+#define REPAIR_LACKS                                                                   \
+	"TCP_MAXSEG, TCP_LINGER2, TCP_WINDOW_CLAMP, TCP_QUICKACK, TCP_NOTSENT_LOWAT, " \
+	"TCP_SAVE_SYN, IP_TTL, IP_MTU_DISCOVER, IP_RECVERR, IPV6_TCLASS, "             \
+	"IPV6_UNICAST_HOPS, SO_MAX_PACING_RATE, SO_ZEROCOPY, SO_OOBINLINE"
+
 /* Whether this attached path is to have repair: kept with it. */
 void repair_choose(const struct maps *maps, const struct mma_path_key *key, bool wanted);
 
