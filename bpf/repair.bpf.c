@@ -23,18 +23,17 @@
  */
 #include "maps.h"
 #include "kernel_types.h"
+#include "tcp.h"
 #include <bpf/bpf_core_read.h>
 
 #define SOL_IP 0
-#define SOL_TCP 6
+#define SOL_TCP IPPROTO_TCP
 #define IP_OPTIONS 4
 #define TCP_MAXSEG 2
 #define TCP_SYNCNT 7
 #define TCP_QUICKACK 12
 #define TCP_USER_TIMEOUT 18
 #define MAX_SYNCNT 127 /* MAX_TCP_SYNCNT */
-#define IPPROTO_TCP 6
-#define IPPROTO_MPTCP 262
 #define ENOPROTOOPT 92
 #define EOPNOTSUPP 95
 

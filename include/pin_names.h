@@ -18,6 +18,7 @@
 #define MMA_PIN_META "meta"
 #define MMA_PIN_ACCOUNTS "accounts"
 #define MMA_PIN_ASKED "asked"
+#define MMA_PIN_SUMMARY "summary"
 
 #define MMA_PIN_LINKS "links"
 #define MMA_PIN_PROGS "progs"
@@ -31,6 +32,8 @@
 #define MMA_PIN_REPAIR_SET "repair-set"
 #define MMA_PIN_REPAIR_CONNECT4 "repair-connect4"
 #define MMA_PIN_REPAIR_CONNECT6 "repair-connect6"
+#define MMA_PIN_WATCH_LIST "watch_list"
+#define MMA_PIN_WATCH_LIST_2 "watch_list_2"
 #define MMA_PIN_ACCOUNT_EVENT "account_event"
 #define MMA_PIN_ACCOUNT_EVENT_2 "account_event_2"
 #define MMA_PIN_ACCOUNT_ACCEPT "account_accept"

@@ -81,9 +81,6 @@ OPTIONS = [
 ]
 
 WORKS = "works"
-# Of the kernel in the table: how its columns are made. An unprivileged process' sockets are still
-# upgraded: with the rule that leaves them TCP this becomes True.
-UNPRIVILEGED_IS_TCP = False
 
 
 def put(sock, level, option, value):
@@ -195,18 +192,13 @@ def test_table(group):
 
 
 def test_unprivileged(group):
-    """A process that may not bind a listed port: every option is TCP's."""
+    """A process that may not bind a port on the list: every option is TCP's."""
     there = listeners()
-    assert so_protocol(make_socket(cgroup=group, uid=NOBODY)) == (TCP if UNPRIVILEGED_IS_TCP else MPTCP)
+    assert so_protocol(make_socket(cgroup=group, uid=NOBODY)) == TCP
     for row in OPTIONS:
         family, other = row[1], there[row[1], MPTCP]
         tcp = outcome(row, make_socket(family, proto=TCP), other)
-        answer = outcome(row, make_socket(family, cgroup=group, uid=NOBODY), other)
-        if UNPRIVILEGED_IS_TCP:
-            assert answer == tcp, row[0]
-        else:
-            expected = outcome(row, make_socket(family, cgroup=group), other)
-            assert answer == expected, row[0]
+        assert outcome(row, make_socket(family, cgroup=group, uid=NOBODY), other) == tcp, row[0]
 
 
 # What is handed over
