@@ -69,7 +69,6 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	__u32 icsk_user_timeout; /* ms; 0: TCP_USER_TIMEOUT is not set */
 	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
 } __core;
 

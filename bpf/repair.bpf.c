@@ -11,7 +11,7 @@
  *	    TCP_SYNCNT		subflow as it connects; read, the value that was kept
  *
  * A connection that was given TCP_USER_TIMEOUT is plain TCP, on every port: strip sees
- * the timeout on its subflow. TCP_SYNCNT is over with the handshake, which has
+ * to that. TCP_SYNCNT is over with the handshake, which has
  * one subflow alone.
  *
  * Hooks: cgroup/getsockopt, behind the kernel, cgroup/setsockopt, before it, and
@@ -34,6 +34,7 @@
 #define TCP_QUICKACK 12
 #define TCP_USER_TIMEOUT 18
 #define MAX_SYNCNT 127 /* MAX_TCP_SYNCNT */
+#define MAX_NESTED 8 /* attached cgroups, one in another, with which an option writes back */
 #define ENOPROTOOPT 92
 #define EOPNOTSUPP 95
 
@@ -42,14 +43,6 @@
 #define FALLBACK_DONE (1 << 2)
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* The storage of an MPTCP socket; gone with it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct mma_asked);
-} asked SEC(".maps");
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
 
@@ -187,7 +180,8 @@ static __always_inline bool accepts(struct bpf_sockopt *ctx, struct mptcp_sock *
 	return bit && can_hand_over(ctx) && keep(ctx, bit);
 }
 
-/* Whether no other program sees the options of this socket. */
+/* Whether no program but this sees the options of this socket: it is there more than
+ * once where a cgroup and one above it are attached. */
 static __always_inline bool is_alone(struct bpf_sockopt *ctx)
 {
 	char *cgrp = (char *)cast_to(sock, ctx->sk)->sk_cgrp_data.cgroup;
@@ -196,8 +190,17 @@ static __always_inline bool is_alone(struct bpf_sockopt *ctx)
 			       bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_SETSOCKOPT);
 	/* Any type that begins with a pointer. */
 	struct list_head *slot = cast_to(list_head, cgrp + offset);
+	struct bpf_prog_array *programs = cast_to(bpf_prog_array, slot->next);
+	void *first = programs->items[0].prog;
 
-	return !cast_to(bpf_prog_array, slot->next)->items[1].prog;
+#pragma unroll
+	for (int i = 1; i <= MAX_NESTED; i++) {
+		if (!programs->items[i].prog)
+			return true;
+		if (programs->items[i].prog != first)
+			return false;
+	}
+	return false;
 }
 
 /*
@@ -213,7 +216,7 @@ int repair_set(struct bpf_sockopt *ctx)
 
 	if (msk && accepts(ctx, msk))
 		ctx->optlen = -1; /* done: the kernel is not asked */
-	else if (is_alone(ctx))
+	else if (ctx->optlen > 0 && is_alone(ctx))
 		ctx->optlen = 0;
 	return 1;
 }

@@ -130,12 +130,13 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	return cgroup;
 }
 
-/* No other subflow has one: repair sets it, for an application that asked for it. */
+/* Given before connect(), and kept by repair; MPTCP has none. */
 static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct mptcp_sock *msk = bpf_skc_to_mptcp_sock(sk);
+	struct mma_asked *given = msk ? bpf_sk_storage_get(&asked, msk, NULL, 0) : NULL;
 
-	return tp && tp->inet_conn.icsk_user_timeout;
+	return given && given->user_timeout;
 }
 
 /* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,

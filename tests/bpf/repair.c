@@ -20,24 +20,24 @@
 #include <unistd.h>
 
 static struct bpf_object *object;
-static struct bpf_link *links[4];
+static struct bpf_link *links[8];
 static struct tree tree;
-static char repaired[128], other[128];
+static char repaired[128], nested[136], other[128];
 
-static void attach(void)
+static void attach(const char *cgroup, struct bpf_link **ret)
 {
 	static const char *const programs[] = { "repair_get", "repair_set", "repair_connect4",
 						"repair_connect6" };
 	char dir[2 * PATH_MAX];
 	int fd;
 
-	snprintf(dir, sizeof(dir), "%s%s", tree.mount, repaired);
+	snprintf(dir, sizeof(dir), "%s%s", tree.mount, cgroup);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		links[i] = bpf_program__attach_cgroup(
+		ret[i] = bpf_program__attach_cgroup(
 			bpf_object__find_program_by_name(object, programs[i]), fd);
-		if (!links[i])
+		if (!ret[i])
 			fail_because("%s: %s", programs[i], strerror(errno));
 	}
 	close(fd);
@@ -73,9 +73,12 @@ static void begin(void)
 	object = load_product();
 	snprintf(repaired, sizeof(repaired), "%s/repaired", tree.top);
 	snprintf(other, sizeof(other), "%s/other", tree.top);
+	snprintf(nested, sizeof(nested), "%s/nested", repaired);
 	tree_make(&tree, repaired);
+	tree_make(&tree, nested);
 	tree_make(&tree, other);
-	attach();
+	attach(repaired, links);
+	attach(nested, links + 4);
 	cover(true);
 }
 
@@ -213,12 +216,14 @@ static int socket_of(const char *cgroup, int family, int type, int protocol)
 
 static const struct destination {
 	const char *name;
+	const char *cgroup;
 	int family; /* of the client's socket */
 	bool mapped; /* IPv4, by an IPv6 socket */
 } destinations[] = {
-	{ "handed over, IPv4", AF_INET, false },
-	{ "handed over, IPv6", AF_INET6, false },
-	{ "handed over, IPv4 by an IPv6 socket", AF_INET6, true },
+	{ "handed over, IPv4", repaired, AF_INET, false },
+	{ "handed over, IPv6", repaired, AF_INET6, false },
+	{ "handed over, IPv4 by an IPv6 socket", repaired, AF_INET6, true },
+	{ "handed over, one in another", nested, AF_INET, false },
 };
 
 /* A listener, and where to connect to. */
@@ -262,7 +267,7 @@ static void handed_over(void **state)
 
 	begin();
 	listener = listen_for(to, IPPROTO_TCP, &address, &len);
-	fd = socket_of(repaired, to->family, SOCK_STREAM, IPPROTO_MPTCP);
+	fd = socket_of(to->cgroup, to->family, SOCK_STREAM, IPPROTO_MPTCP);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value), EOPNOTSUPP);
 	for (int timeout = 5000; timeout <= 6000; timeout += 1000) {
 		assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout), 0);
@@ -341,12 +346,17 @@ static void writes_back(void **state)
 		.flr_share = IPV6_FL_S_EXCL,
 		.flr_flags = IPV6_FL_F_CREATE,
 	};
-	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+	static const struct {
+		const char *cgroup;
+		int type;
+	} sockets[] = { { repaired, SOCK_DGRAM },
+			{ repaired, SOCK_STREAM },
+			{ nested, SOCK_DGRAM } };
 
 	(void)state;
 	begin();
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		int fd = socket_of(repaired, AF_INET6, types[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++) {
+		int fd = socket_of(sockets[i].cgroup, AF_INET6, sockets[i].type, 0);
 
 		request.flr_label = 0;
 		assert_int_equal(
