@@ -75,7 +75,6 @@ OPTIONS = [
     ("SO_TIMESTAMP", V4, SOL_SOCKET, 29, number(1)),
     ("SO_MAX_PACING_RATE", V4, SOL_SOCKET, 47, number(1000000)),
     ("SO_ZEROCOPY", V4, SOL_SOCKET, 60, number(1)),
-    ("SO_INCOMING_CPU", V4, SOL_SOCKET, 49, number(1)),
     ("SO_BUSY_POLL", V4, SOL_SOCKET, 46, number(50)),
     ("SO_OOBINLINE", V4, SOL_SOCKET, 10, number(1)),
 ]
