@@ -5,6 +5,7 @@
  * loader's part, are tested in guests (tests/vm/test_repair.py, test_options.py).
  */
 #include "suite.h"
+#include "abi.h"
 #include "connection.h"
 #include "object.h"
 #include "tree.h"
@@ -15,13 +16,17 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <linux/in6.h>
+#include <net/if.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct bpf_object *object;
 static struct bpf_link *links[8];
 static struct tree tree;
+static uint64_t repaired_id;
 static char repaired[128], nested[136], other[128];
 
 static void attach(const char *cgroup, struct bpf_link **ret)
@@ -74,7 +79,7 @@ static void begin(void)
 	snprintf(repaired, sizeof(repaired), "%s/repaired", tree.top);
 	snprintf(other, sizeof(other), "%s/other", tree.top);
 	snprintf(nested, sizeof(nested), "%s/nested", repaired);
-	tree_make(&tree, repaired);
+	repaired_id = tree_make(&tree, repaired);
 	tree_make(&tree, nested);
 	tree_make(&tree, other);
 	attach(repaired, links);
@@ -290,6 +295,73 @@ static void handed_over(void **state)
 	close(listener);
 }
 
+static const struct listed {
+	const char *name;
+	int option, value; /* 0: none is set */
+	bool mptcp; /* the connection is */
+} listed[] = {
+	{ "on the list, without a timeout", 0, 0, true },
+	{ "on the list, with a timeout", TCP_USER_TIMEOUT, 5000, false },
+	{ "on the list, with a timeout of 0", TCP_USER_TIMEOUT, 0, true },
+	{ "on the list, with TCP_SYNCNT", TCP_SYNCNT, 3, true },
+};
+
+/* A network namespace of its own with strip on lo, which is all that it has. */
+static void begin_strip(void)
+{
+	static struct bpf_link *strip;
+	struct mma_service_ref service = { 0 };
+	struct mma_meta meta = { .strip_levels = ~0ULL };
+	struct ifreq lo = { .ifr_name = "lo" };
+	__u32 zero = 0;
+	int fd;
+
+	begin();
+	if (strip)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &lo), 0);
+	lo.ifr_flags |= IFF_UP;
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+	strip = bpf_program__attach_tcx(bpf_object__find_program_by_name(object, "strip"), 1, NULL);
+	assert_non_null(strip);
+	assert_int_equal(bpf_map_update_elem(map_fd(object, "meta"), &zero, &meta, BPF_ANY), 0);
+	assert_int_equal(
+		bpf_map_update_elem(map_fd(object, "cgroups"), &repaired_id, &service, BPF_ANY), 0);
+	cover(true);
+}
+
+/* MPTCP has no such timeout: what was accepted is in force, by TCP. */
+static void on_the_list(void **state)
+{
+	const struct listed *row = *state;
+	__u8 role = MMA_ROLE_CONNECT;
+	struct sockaddr_in address;
+	struct connection c;
+	int listener, value;
+	__u16 port;
+
+	begin_strip();
+	listener = listen_at(IPPROTO_MPTCP, &address);
+	port = ntohs(address.sin_port);
+	assert_int_equal(bpf_map_update_elem(map_fd(object, "ports"), &port, &role, BPF_ANY), 0);
+	c.client = socket_of(repaired, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	if (row->option)
+		assert_int_equal(set(c.client, IPPROTO_TCP, row->option, row->value), 0);
+	assert_int_equal(connect(c.client, (struct sockaddr *)&address, sizeof(address)), 0);
+	c.server = tcp_accept(listener);
+	connection_check(&c, row->mptcp);
+	if (!row->mptcp) {
+		assert_int_equal(get(c.client, IPPROTO_TCP, row->option, &value), 0);
+		assert_int_equal(value, row->value);
+	}
+	connection_close(&c);
+	tcp_close(listener);
+	assert_int_equal(bpf_map_delete_elem(map_fd(object, "ports"), &port), 0);
+}
+
 /* What TCP refuses is not kept, nor an int that is cut off. */
 static void refused(void **state)
 {
@@ -394,6 +466,7 @@ int main(void)
 	add_test(&suite, "sockets that cannot keep it", not_kept, NULL);
 	add_test(&suite, "an option that writes back", writes_back, NULL);
 	add_test(&suite, "a UNIX socket", unix_socket, NULL);
+	add_table(&suite, on_the_list, listed); /* last: in another network namespace */
 	failed = run_suite("repair", &suite);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		bpf_link__destroy(links[i]);
