@@ -180,24 +180,36 @@ static __always_inline bool accepts(struct bpf_sockopt *ctx, struct mptcp_sock *
 	return bit && can_hand_over(ctx) && keep(ctx, bit);
 }
 
-/* Whether no program but this sees the options of this socket: it is there more than
- * once where a cgroup and one above it are attached. */
+/* What is at this address of the kernel's, a pointer. */
+static __always_inline void *pointer_at(const char *address)
+{
+	return cast_to(list_head, address)->next; /* any type that begins with one */
+}
+
+/*
+ * Whether no program but this sees the options of this socket: it is there more than
+ * once where a cgroup and one above it are attached. CO-RE does not relocate an
+ * index that varies, so the places are reckoned.
+ */
 static __always_inline bool is_alone(struct bpf_sockopt *ctx)
 {
-	char *cgrp = (char *)cast_to(sock, ctx->sk)->sk_cgrp_data.cgroup;
-	__u64 offset = bpf_core_field_offset(struct cgroup, bpf.effective) +
-		       sizeof(void *) *
-			       bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_SETSOCKOPT);
-	/* Any type that begins with a pointer. */
-	struct list_head *slot = cast_to(list_head, cgrp + offset);
-	struct bpf_prog_array *programs = cast_to(bpf_prog_array, slot->next);
-	void *first = programs->items[0].prog;
+	__u64 effective = bpf_core_field_offset(struct cgroup, bpf.effective) +
+			  sizeof(void *) * bpf_core_enum_value(enum cgroup_bpf_attach_type,
+							       CGROUP_SETSOCKOPT);
+	__u64 size = bpf_core_type_size(struct bpf_prog_array_item);
+	const char *cgroup = (char *)cast_to(sock, ctx->sk)->sk_cgrp_data.cgroup;
+	const char *items = (char *)pointer_at(cgroup + effective) +
+			    bpf_core_field_offset(struct bpf_prog_array, items) +
+			    bpf_core_field_offset(struct bpf_prog_array_item, prog);
+	void *first = pointer_at(items);
 
 #pragma unroll
 	for (int i = 1; i <= MAX_NESTED; i++) {
-		if (!programs->items[i].prog)
+		void *next = pointer_at(items + i * size);
+
+		if (!next)
 			return true;
-		if (programs->items[i].prog != first)
+		if (next != first)
 			return false;
 	}
 	return false;

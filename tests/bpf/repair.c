@@ -439,6 +439,58 @@ static void writes_back(void **state)
 	}
 }
 
+#define LOAD(field)                                                                            \
+	{                                                                                      \
+		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1, \
+		.off = offsetof(struct bpf_sockopt, field)                                     \
+	}
+
+/* Another's program on the cgroup above runs later, and sees what the caller gave: this
+ * one refuses an SO_PRIORITY that is no int. */
+static void another_program(void **state)
+{
+	static const struct bpf_insn wants_an_int[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		LOAD(optname),
+		{ .code = BPF_JMP | BPF_JNE | BPF_K,
+		  .dst_reg = BPF_REG_2,
+		  .imm = SO_PRIORITY,
+		  .off = 3 },
+		LOAD(optlen),
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K,
+		  .dst_reg = BPF_REG_2,
+		  .imm = sizeof(int),
+		  .off = 1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_SETSOCKOPT);
+	static const int protocols[] = { IPPROTO_TCP, IPPROTO_MPTCP };
+	char dir[2 * PATH_MAX];
+	int program, cgroup, link;
+
+	(void)state;
+	begin();
+	snprintf(dir, sizeof(dir), "%s%s", tree.mount, tree.top);
+	cgroup = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCKOPT, "wants_an_int", "GPL", wants_an_int,
+				ARRAY_SIZE(wants_an_int), &opts);
+	link = bpf_link_create(program, cgroup, BPF_CGROUP_SETSOCKOPT, NULL);
+	assert_true(link >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		int fd = socket_of(repaired, AF_INET, SOCK_STREAM, protocols[i]);
+		char priority = 1;
+
+		assert_int_equal(set(fd, SOL_SOCKET, SO_PRIORITY, 1), 0);
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, 1), -1);
+		assert_int_equal(errno, EPERM);
+		close(fd);
+	}
+	close(link);
+	close(program);
+	close(cgroup);
+}
+
 /* Not all that says EOPNOTSUPP is MPTCP. */
 static void unix_socket(void **state)
 {
@@ -465,6 +517,7 @@ int main(void)
 	add_test(&suite, "values that TCP refuses", refused, NULL);
 	add_test(&suite, "sockets that cannot keep it", not_kept, NULL);
 	add_test(&suite, "an option that writes back", writes_back, NULL);
+	add_test(&suite, "another program above", another_program, NULL);
 	add_test(&suite, "a UNIX socket", unix_socket, NULL);
 	add_table(&suite, on_the_list, listed); /* last: in another network namespace */
 	failed = run_suite("repair", &suite);
