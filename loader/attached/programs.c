@@ -73,6 +73,8 @@ static const struct {
 	{ MMA_PIN_STRIP, offsetof(struct mma, progs.strip) },
 	{ MMA_PIN_REPAIR_GET, offsetof(struct mma, progs.repair_get) },
 	{ MMA_PIN_REPAIR_SET, offsetof(struct mma, progs.repair_set) },
+	{ MMA_PIN_REPAIR_CONNECT4, offsetof(struct mma, progs.repair_connect4) },
+	{ MMA_PIN_REPAIR_CONNECT6, offsetof(struct mma, progs.repair_connect6) },
 };
 
 static int pin_all_programs(struct mma *programs)

@@ -19,7 +19,10 @@ static const struct hook {
 	const char *pin; /* of the program; a link's: this, "-" and the id */
 	enum bpf_attach_type type;
 } hooks[] = {
+	/* Set comes last, and goes first: what it accepts, connect hands over. */
 	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT },
+	{ MMA_PIN_REPAIR_CONNECT4, BPF_CGROUP_INET4_CONNECT },
+	{ MMA_PIN_REPAIR_CONNECT6, BPF_CGROUP_INET6_CONNECT },
 	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT },
 };
 
@@ -104,7 +107,7 @@ static int take_off_all(uint64_t id)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < N_HOOKS; i++)
+	for (size_t i = N_HOOKS; !err && i-- > 0;)
 		err = pin_remove(MMA_PIN_LINKS, link_name(&hooks[i], id).name);
 	return err;
 }

@@ -250,7 +250,9 @@ static int load_only(struct bpf_program *program)
 
 static void check_repair(struct checks *checks)
 {
-	static const struct trial trial = { { "repair_get", "repair_set" }, load_only };
+	static const struct trial trial = {
+		{ "repair_get", "repair_set", "repair_connect4", "repair_connect6" }, load_only
+	};
 	const char *operation;
 	int err = trial_run(&trial, &operation);
 
