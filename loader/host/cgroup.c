@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/cgroup.h"
+#include "host/cgroup_find.h"
 #include "host/mounts.h"
 #include "report.h"
 
@@ -36,6 +37,13 @@ static int need_cgroup2(struct mount *ret)
 		return fault(ENOENT, "cgroup2: not mounted in this mount namespace; " HOST_REMEDY);
 	return fault(ENOENT,
 		     "cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), size = strlen(end);
+
+	return len > size && !strcmp(text + len - size, end);
 }
 
 /* Drops empty and "." components; refuses "..". `ret` starts with "/" and has
@@ -180,6 +188,74 @@ static int own_path(char *ret_path, size_t size)
 	return 0;
 }
 
+/* What is around a path where people copy it from. */
+static int refuse_surroundings(const char *arg)
+{
+	static const char *const before[] = { "0::", "ControlGroup=" };
+	static const char after[] = " (deleted)"; /* /proc/PID/cgroup, of one that is gone */
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		if (!strncmp(arg, before[i], strlen(before[i])))
+			return fault_usage("%s: not a path; give what follows %s", arg, before[i]);
+	return ends_in(arg, after) ? fault_usage("%s: not a path; leave out \"%s\"", arg, after + 1)
+				   : 0;
+}
+
+/*
+ * An absolute path outside every cgroup2 mount: as systemctl, --status and
+ * /proc/PID/cgroup write it, from the root of the hierarchy. It is taken as such where its
+ * first name is a cgroup, or is one that systemd gives to cgroups there; and where no file
+ * has this path, which would be another meaning.
+ */
+static int resolve_from_root(const char *arg, const char *path, struct cgroup *ret)
+{
+	char first[NAME_MAX + 1], dir[2 * PATH_MAX];
+	const char *below;
+	struct mount mount;
+	struct stat st;
+	int err = need_cgroup2(&mount);
+
+	if (err)
+		return err;
+	below = path[0] ? below_mount(&mount, path) : NULL;
+	if (below && below[0] && stat(path, &st)) {
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(below + 1, "/"), below + 1);
+		snprintf(dir, sizeof(dir), "%s/%s", mount.point, first);
+		if ((!stat(dir, &st) && S_ISDIR(st.st_mode)) || ends_in(first, ".slice") ||
+		    ends_in(first, ".service") || ends_in(first, ".scope"))
+			return resolve_in(arg, &mount, below, ret);
+	}
+	return fault_usage(
+		"%s: not inside a cgroup2 mount; pass a path inside it, such as /sys/fs/cgroup/system.slice/postfix.service",
+		arg);
+}
+
+/* The name of a unit is hardly ever a cgroup in the root: refused where such a unit has its
+ * cgroup elsewhere. */
+static int refuse_unit(const char *arg, const struct mount *mount, const char *path)
+{
+	char dir[2 * PATH_MAX], found[PATH_MAX];
+	struct stat st;
+
+	if (!cgroup_is_unit(path + 1))
+		return 0;
+	snprintf(dir, sizeof(dir), "%s%s", mount->point, path);
+	if (!stat(dir, &st) || !cgroup_find(mount->point, path + 1, found, sizeof(found)))
+		return 0;
+	return fault_usage("%s: the name of a unit; give the path of its cgroup, %s%s", arg,
+			   strcmp(mount->root, "/") ? mount->root : "", found);
+}
+
+static int resolve_relative(const char *arg, const char *path, struct cgroup *ret)
+{
+	struct mount mount;
+	int err = need_cgroup2(&mount);
+
+	if (!err && !strcmp(arg, path + 1))
+		err = refuse_unit(arg, &mount, path);
+	return err ? err : resolve_in(arg, &mount, path, ret);
+}
+
 int cgroup_resolve(const char *arg, struct cgroup *ret)
 {
 	char path[PATH_MAX] = "", own[PATH_MAX] = "";
@@ -205,13 +281,13 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 		err = clean(arg, below, path, sizeof(path));
 		return err ? err : resolve_in(arg, &mount, path, ret);
 	}
-	err = clean(arg, arg, path, sizeof(path));
+	err = refuse_surroundings(arg);
+	if (!err)
+		err = clean(arg, arg, path, sizeof(path));
 	if (err)
 		return err;
-	if (arg[0] != '/') {
-		err = need_cgroup2(&mount);
-		return err ? err : resolve_in(arg, &mount, path, ret);
-	}
+	if (arg[0] != '/')
+		return resolve_relative(arg, path, ret);
 	err = mount_of_path(path, &mount);
 	if (err && err != -ENOENT)
 		return err;
@@ -219,14 +295,8 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 		return fault_usage(
 			"%s: on a cgroup v1 hierarchy; give the path inside the cgroup2 mount",
 			arg);
-	if (err || strcmp(mount.type, "cgroup2")) {
-		err = need_cgroup2(&mount);
-		if (err) /* none of it is */
-			return err;
-		return fault_usage(
-			"%s: not inside a cgroup2 mount; pass a path inside it, such as /sys/fs/cgroup/system.slice/postfix.service",
-			arg);
-	}
+	if (err || strcmp(mount.type, "cgroup2"))
+		return resolve_from_root(arg, path, ret);
 	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
 }
 

@@ -4,6 +4,7 @@
 #include "host/cgroup.h"
 #include "report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,17 @@ int __wrap_stat(const char *name, struct stat *ret)
 		return __real_stat(name, ret);
 	errno = ENOENT;
 	return -1;
+}
+
+DIR *__real_opendir(const char *name);
+DIR *__wrap_opendir(const char *name);
+
+DIR *__wrap_opendir(const char *name)
+{
+	if (!at_work)
+		return __real_opendir(name);
+	errno = ENOENT;
+	return NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
