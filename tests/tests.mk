@@ -16,7 +16,7 @@ UNIT     := options ports allowlist cgroup mounts netns report cli audit
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/mounts.o \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_find.o host/mounts.o \
 	      host/netns.o audit/reading.o audit/print.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 

@@ -11,6 +11,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,7 +178,10 @@ struct mma *programs_open(struct bpf_object **ret_object)
 	return programs;
 }
 
-static int open_and_load(struct mma **ret, const struct optional *optional)
+/* Of what loads it is told by choose(). */
+typedef void choose_fn(struct bpf_object *object, const void *data);
+
+static int open_and_load(struct mma **ret, choose_fn *choose, const void *data)
 {
 	struct mma *programs = programs_open(NULL);
 	int err;
@@ -186,7 +190,7 @@ static int open_and_load(struct mma **ret, const struct optional *optional)
 		return fault_code(errno);
 	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
 	       sizeof(programs->rodata->own_build));
-	optional_leave_out(optional, programs->obj);
+	choose(programs->obj, data);
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);
@@ -194,6 +198,35 @@ static int open_and_load(struct mma **ret, const struct optional *optional)
 		mma__destroy(programs);
 	else
 		*ret = programs;
+	return err;
+}
+
+static void choose_wanted(struct bpf_object *object, const void *optional)
+{
+	optional_leave_out(optional, object);
+}
+
+static void choose_strip(struct bpf_object *object, const void *data)
+{
+	struct bpf_program *program;
+
+	(void)data;
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
+		program, !strcmp(bpf_program__name(program), MMA_PIN_STRIP));
+}
+
+int programs_load_strip(int *ret_fd)
+{
+	struct mma *programs;
+	int fd, err = open_and_load(&programs, choose_strip, NULL);
+
+	if (err)
+		return kernel_explain(-err, "load");
+	fd = fcntl(bpf_program__fd(programs->progs.strip), F_DUPFD_CLOEXEC, 0);
+	err = fd < 0 ? fault(errno, "strip: cannot be kept open (%s)", strerror(errno)) : 0;
+	mma__destroy(programs);
+	if (!err)
+		*ret_fd = fd;
 	return err;
 }
 
@@ -205,7 +238,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 
 	do {
 		optional_watch();
-		err = open_and_load(&programs, &optional);
+		err = open_and_load(&programs, choose_wanted, &optional);
 	} while (optional_is_to_blame(&optional) && err);
 	/* Of repair, repair_apply() tells. */
 	if (!err && optional.left_out[OPTIONAL_ACCOUNT])

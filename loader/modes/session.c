@@ -3,10 +3,13 @@
 #include "host/cgroup_tree.h"
 #include "host/rights.h"
 #include "attached/lock.h"
+#include "attached/netns_find.h"
 #include "attached/repair.h"
 #include "report.h"
+#include "attached/strip_cover.h"
 #include "attached/strip_links.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -42,6 +45,24 @@ int session_sweep(const struct maps *maps)
 	if (!err)
 		err = repair_sweep(maps);
 	return err ? err : pins_sweep();
+}
+
+void session_cover(const struct maps *maps)
+{
+	struct netns_set set = { 0 };
+	struct mma_netns entry;
+	int err = netns_add_own(&set);
+
+	if (!err)
+		err = netns_add_covered(&set, maps);
+	for (size_t i = 0; !err && i < set.n; i++)
+		if (!bpf_map_lookup_elem(maps->netns, &set.list[i].cookie, &entry))
+			err = strip_cover(maps, &set.list[i]);
+	if (err) {
+		note("%s", fault_remembered());
+		fault_forget();
+	}
+	netns_free(&set);
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

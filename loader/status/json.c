@@ -114,6 +114,7 @@ static json_t *netns_json(const struct status_netns *netns)
 		return ret;
 	json_object_set_new(ret, "interfaces", json_integer((json_int_t)netns->strip.interfaces));
 	json_object_set_new(ret, "uncovered", json_integer((json_int_t)netns->strip.uncovered));
+	json_object_set_new(ret, "behind", json_integer((json_int_t)netns->strip.behind));
 	json_object_set_new(ret, "mptcp_enabled", json_boolean(netns->mptcp_enabled == 1));
 	json_object_set_new(ret, "paths", manager_json(netns));
 	json_object_set_new(ret, "blackhole",

@@ -260,7 +260,7 @@ const char *status_listener_reason(const struct status *status,
 	if (listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
-		return "not on the list, but strip is missing: run --refresh";
+		return "not on the list, which is not enforced everywhere: run --refresh";
 	return "not on the list: connections are TCP";
 }
 

@@ -8,7 +8,7 @@
 #include "host/cgroup.h"
 #include "host/listeners.h"
 #include "host/path_manager.h"
-#include "attached/strip_links.h"
+#include "attached/strip_cover.h"
 
 struct status_service {
 	struct cgroup cgroup;

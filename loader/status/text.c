@@ -163,6 +163,8 @@ static void print_paths(const struct status_netns *netns)
 
 static void print_netns(const struct status_netns *netns)
 {
+	char name[4 * sizeof(netns->strip.before)];
+
 	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
 	if (!netns->reachable) {
 		printf("  covered; no process of a service is in it now\n");
@@ -170,6 +172,11 @@ static void print_netns(const struct status_netns *netns)
 	}
 	if (!netns->covered)
 		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
+	else if (netns->strip.behind)
+		printf("  %zu of %zu interfaces: the allowlist is NOT enforced: run --refresh\n"
+		       "    (on %s another program comes first: %s, id %u)\n",
+		       netns->strip.uncovered, netns->strip.interfaces, netns->strip.first_behind,
+		       visible(netns->strip.before, name, sizeof(name)), netns->strip.before_id);
 	else if (netns->strip.uncovered)
 		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
 		       netns->strip.uncovered, netns->strip.interfaces,
