@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/optional.h"
+#include "attached/lock.h"
 
 #include <bpf/libbpf.h>
 #include <stdarg.h>
@@ -28,6 +29,7 @@ __attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_pr
 	const char *name;
 	va_list again;
 
+	lock_progress(); /* the log goes on as the load does */
 	va_copy(again, args);
 	vsnprintf(text, sizeof(text), fmt, again);
 	va_end(again);

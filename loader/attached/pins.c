@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/pins.h"
 #include "attached/bpffs.h"
+#include "attached/lock.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -218,6 +219,7 @@ int pin_remove(const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name);
 
+	lock_progress();
 	if (unlink(pin.path) && errno != ENOENT)
 		return fault(errno, "%s: cannot be removed (%s)", pin.path, strerror(errno));
 	return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/strip_cover.h"
+#include "attached/lock.h"
 #include "attached/programs.h"
 #include "attached/strip_links.h"
 #include "report.h"
@@ -196,6 +197,7 @@ static int cover_round(uint64_t cookie, struct cover *cover, bool *ret_again)
 		if (place == FIRST)
 			continue;
 		*ret_again = true;
+		lock_progress();
 		if (place == ABSENT) {
 			err = cover_interface(cookie, i, cover);
 		} else if (cover->overtakes < MAX_OVERTAKES) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/strip_links.h"
+#include "attached/lock.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -140,6 +141,7 @@ static int update_link(const char *name, void *prog_fd)
 
 	if (fd < 0)
 		return 0;
+	lock_progress();
 	err = bpf_link_update(fd, *(int *)prog_fd, NULL);
 	close(fd);
 	/* Its interface is gone: strip_sweep() unpins it. Or the interface has the program
