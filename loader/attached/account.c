@@ -93,16 +93,17 @@ static void unpin(void)
 
 void account_settle(void)
 {
-	int err = links[0] ? 0 : -ENOENT;
+	bool attached = links[0];
 
-	for (size_t i = 0; !err && i < N_WATCHED; i++)
-		err = pin_link(i);
-	if (err && links[0])
+	for (size_t i = 0; attached && i < N_WATCHED; i++) {
+		if (!pin_link(i))
+			continue;
 		note(NOT_COUNTED "%s", fault_remembered());
-	if (err) {
 		fault_forget();
-		unpin();
+		attached = false;
 	}
+	if (!attached)
+		unpin();
 	drop_links();
 }
 

@@ -93,6 +93,7 @@ int pins_prepare(void)
 	return err;
 }
 
+/* ret_fd stays as it is where there is no such pin. */
 static int open_map(const struct map_kind *kind, int *ret_fd)
 {
 	struct pin pin = pin_path(NULL, kind->name);
@@ -101,7 +102,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	int fd = bpf_obj_get(pin.path);
 
 	if (fd == -ENOENT)
-		return -ENOENT;
+		return 0;
 	if (fd == -EPERM || fd == -EACCES)
 		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
@@ -149,23 +150,19 @@ static int check_abi(void)
 	return 0;
 }
 
-int maps_open(struct maps *ret)
+int maps_open(struct maps *ret, bool *ret_attached)
 {
-	int err = bpffs_look();
-	size_t missing = 0;
+	bool complete;
+	int err = bpffs_look(&complete);
 
 	if (!err)
 		err = check_abi();
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
 		err = open_map(&kinds[i], map_fd(ret, i));
-		if (err == -ENOENT) {
-			missing += !kinds[i].is_newer;
-			err = 0;
-		}
+		complete = complete && (*map_fd(ret, i) >= 0 || kinds[i].is_newer);
 	}
-	if (!err && missing)
-		err = -ENOENT;
-	if (err)
+	*ret_attached = !err && complete;
+	if (!*ret_attached)
 		maps_close(ret);
 	return err;
 }

@@ -23,10 +23,10 @@ struct maps {
  * refuses a bpffs that the host does not see. */
 int pins_prepare(void);
 
-/* Opens the maps of an attachment, into MAPS_CLOSED. 0; -ENOENT where there is
- * none; or a fault: a foreign object, another ABI. To be closed with
- * maps_close(). */
-int maps_open(struct maps *ret);
+/* Opens the maps of an attachment, into MAPS_CLOSED. 0, with ret_attached false and
+ * no map open where nothing is attached; or a fault: a bpffs that is not the host's,
+ * a foreign object, another ABI. To be closed with maps_close(). */
+int maps_open(struct maps *ret, bool *ret_attached);
 void maps_close(struct maps *maps);
 
 /* Number of maps, and name and fd of the i-th. */

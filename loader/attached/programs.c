@@ -234,6 +234,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 {
 	struct mma *programs = NULL;
 	struct optional optional = { 0 };
+	bool complete;
 	int err;
 
 	do {
@@ -245,7 +246,9 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
-	err = maps_open(ret_maps);
+	err = maps_open(ret_maps, &complete);
+	if (!err && !complete)
+		err = fault(ENOENT, MMA_PIN_DIR ": what was pinned there is gone; run it again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)

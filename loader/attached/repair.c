@@ -148,7 +148,7 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 		return;
 	if (!(path.flags & MMA_PATH_NO_REPAIR))
 		err = put_on_all(cgroup->dir);
-	else if (!cgroup_id(cgroup->dir, &id))
+	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
 	if (!err)
 		return;

@@ -24,14 +24,12 @@ static int add_service(const struct mma_path_key *key, const struct mma_path *pa
 {
 	struct refresh *refresh = data;
 	struct cgroup cgroup;
-	bool is_new;
-	int err = cgroup_of_key(key, &cgroup);
+	bool there, is_new;
+	int err = cgroup_of_key(key, &cgroup, &there);
 
 	(void)path;
-	if (err) { /* not there: nothing runs in it */
-		fault_forget();
-		return 0;
-	}
+	if (err || !there) /* nothing runs in it */
+		return err;
 	err = session_add_namespaces(&cgroup, &refresh->namespaces);
 	if (!err)
 		err = service_attach(refresh->maps, &cgroup, &refresh->slots, &is_new);
@@ -76,15 +74,16 @@ static int refresh_all(struct maps *maps)
 int refresh_run(const struct request *request)
 {
 	struct maps maps = MAPS_CLOSED;
-	int err = session_begin(&maps);
+	bool attached;
+	int err = session_begin(&maps, &attached);
 
 	(void)request;
-	if (err == -ENOENT) {
+	if (err)
+		return err;
+	if (!attached) {
 		note("nothing is attached, so there is nothing to refresh");
 		return 0;
 	}
-	if (err)
-		return err;
 	err = refresh_all(&maps);
 	maps_close(&maps);
 	if (!err)

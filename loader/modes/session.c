@@ -13,13 +13,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int session_begin(struct maps *ret)
+int session_begin(struct maps *ret, bool *ret_attached)
 {
 	int err = rights_need_root();
 
 	if (!err)
 		err = lock_take();
-	return err ? err : maps_open(ret);
+	return err ? err : maps_open(ret, ret_attached);
 }
 
 int session_cgroups(const struct request *request, struct cgroup **ret)

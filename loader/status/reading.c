@@ -74,11 +74,7 @@ static int read_tree(struct gather *gather, struct status_service *service)
 	struct cgroup_tree tree;
 	int err = cgroup_find_id(service->cgroup.dir, &service->id);
 
-	if (err == -ENOENT) {
-		service->id = 0;
-		return 0;
-	}
-	if (err)
+	if (err || !service->id)
 		return err;
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
 	service->repair = repair_in_place(service->cgroup.dir);
@@ -96,16 +92,16 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	struct gather *gather = data;
 	struct status *status = gather->status;
 	struct status_service service = { 0 }, *list;
-	int err;
+	bool there;
+	int err = cgroup_of_key(key, &service.cgroup, &there);
 
-	if (cgroup_of_key(key, &service.cgroup))
-		fault_forget(); /* gone; its key is filled all the same */
-	if (service_cover(gather->maps, key, &service.covered_by))
+	if (!service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
 	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
-	err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err)
+		err = service_stats(gather->maps, path->slot, &service.stats);
+	if (!err && there)
 		err = read_tree(gather, &service);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
 	if (!list) {
@@ -274,16 +270,17 @@ const char *status_repair_word(const struct status_service *service)
 int status_read(struct status *ret)
 {
 	struct maps maps = MAPS_CLOSED;
+	bool attached;
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->reason = "nothing is attached";
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
-	err = maps_open(&maps);
-	if (!err)
+	err = maps_open(&maps, &attached);
+	if (!err && attached) /* else that is the answer */
 		err = read_all(&maps, ret);
 	maps_close(&maps);
-	return err == -ENOENT ? 0 : err; /* nothing attached is an answer, too */
+	return err;
 }
 
 void status_free(struct status *status)
