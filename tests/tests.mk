@@ -16,7 +16,7 @@ UNIT     := options ports allowlist cgroup mounts netns report cli audit
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_find.o host/mounts.o \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o host/cgroup_find.o host/mounts.o \
 	      host/netns.o audit/reading.o audit/text.o audit/json.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -83,7 +83,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
 FUZZ      := options ports mounts cgroup visible
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
-FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup host/cgroup_find) $(TESTS)/fuzz/input.o
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
 FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
 
 $(TESTS)/fuzz/loader/%.o: loader/%.c $(MADE)

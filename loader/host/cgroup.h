@@ -4,6 +4,7 @@
 #define MMA_CGROUP_H
 
 #include "abi.h"
+#include "host/mounts.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,15 @@ struct cgroup {
 	char dir[PATH_MAX]; /* the same in the file system */
 	bool by_id;
 };
+
+#define CGROUP_BY_ID "id:"
+
+/* The cgroup2 mount: 0, or a fault with the remedy. */
+int cgroup_mount(struct mount *ret);
+
+/* The part below the mount of a path from the hierarchy's root; NULL where the
+ * mount does not show it. */
+const char *cgroup_below(const struct mount *mount, const char *path);
 
 /*
  * Reads PATH or "self" of the command line. The cgroup need not exist yet,
