@@ -37,8 +37,12 @@ static bool read_line(char *line, struct mount *ret)
 		return false;
 	*separator = '\0';
 	word = strtok_r(line, " ", &save);
-	for (int field = 0; word && field < 3; field++)
+	for (int field = 0; word && field < 2; field++)
 		word = strtok_r(NULL, " ", &save);
+	if (!word)
+		return false;
+	snprintf(ret->device, sizeof(ret->device), "%s", word);
+	word = strtok_r(NULL, " ", &save);
 	if (!word)
 		return false;
 	unescape(word, ret->root, sizeof(ret->root));
@@ -108,6 +112,36 @@ static bool has_type(const struct mount *mount, const void *type)
 int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 {
 	return find(has_type, type, true, ret, ret_found);
+}
+
+/* What is mounted at one place, and the first device there. */
+struct layers {
+	const char *point, *type;
+	char device[sizeof(((struct mount *)0)->device)];
+	bool covered;
+};
+
+static bool add_layer(const struct mount *mount, const void *what)
+{
+	struct layers *layers = (struct layers *)what;
+
+	if (strcmp(mount->type, layers->type) || strcmp(mount->point, layers->point))
+		return false;
+	if (!layers->device[0])
+		memcpy(layers->device, mount->device, sizeof(layers->device));
+	layers->covered = layers->covered || strcmp(layers->device, mount->device);
+	return true;
+}
+
+int mount_is_covered(const char *point, const char *type, bool *ret_covered)
+{
+	struct layers layers = { .point = point, .type = type };
+	struct mount mount;
+	bool found;
+	int err = find(add_layer, &layers, false, &mount, &found);
+
+	*ret_covered = layers.covered;
+	return err;
 }
 
 #define HOSTS_NAMESPACE "/proc/1/ns/mnt"

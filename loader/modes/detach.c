@@ -102,8 +102,12 @@ int detach_run(const struct request *request)
 	bool attached;
 	int err = session_begin(&maps, &attached);
 
-	if (err)
+	if (!err)
+		err = pins_need_writable();
+	if (err) {
+		maps_close(&maps);
 		return err;
+	}
 	if (!attached) {
 		/* Nothing, or what a killed run left. */
 		err = teardown(&maps);

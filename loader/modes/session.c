@@ -2,6 +2,7 @@
 #include "modes/session.h"
 #include "host/cgroup_tree.h"
 #include "host/rights.h"
+#include "attached/hidden.h"
 #include "attached/lock.h"
 #include "attached/netns_find.h"
 #include "attached/repair.h"
@@ -19,7 +20,9 @@ int session_begin(struct maps *ret, bool *ret_attached)
 
 	if (!err)
 		err = lock_take();
-	return err ? err : maps_open(ret, ret_attached);
+	if (!err)
+		err = maps_open(ret, ret_attached);
+	return err || *ret_attached ? err : hidden_look();
 }
 
 int session_cgroups(const struct request *request, struct cgroup **ret)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status/reading.h"
 #include "attached/account.h"
+#include "attached/hidden.h"
 #include "host/cgroup_tree.h"
 #include "host/netstat.h"
 #include "attached/programs.h"
@@ -271,7 +272,7 @@ int status_read(struct status *ret)
 {
 	struct maps maps = MAPS_CLOSED;
 	bool attached;
-	int err;
+	int err, hidden;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->reason = "nothing is attached";
@@ -279,6 +280,13 @@ int status_read(struct status *ret)
 	err = maps_open(&maps, &attached);
 	if (!err && attached) /* else that is the answer */
 		err = read_all(&maps, ret);
+	hidden = err ? 0 : hidden_look();
+	if (!attached) {
+		err = hidden ? hidden : err;
+	} else if (hidden) { /* what is in sight is told as well */
+		note("%s", fault_remembered());
+		fault_forget();
+	}
 	maps_close(&maps);
 	return err;
 }
