@@ -29,7 +29,28 @@ bool programs_are_current(const struct maps *maps)
 	close(strip);
 	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason) && account_is_settled();
+	       !programs_armed(&reason) && !programs_doubt() && account_is_settled();
+}
+
+/* Where the kernel was seen not to preempt, the second upgrade program was not attached and is
+ * not pinned. */
+static bool second_was_spared(void)
+{
+	int link = pin_open(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	int program = pin_open(MMA_PIN_PROGS, MMA_PIN_UPGRADE_2);
+
+	if (link >= 0)
+		close(link);
+	if (program >= 0)
+		close(program);
+	return link == -ENOENT && program == -ENOENT;
+}
+
+const char *programs_doubt(void)
+{
+	if (kernel_preempts() >= 0 || !second_was_spared())
+		return NULL;
+	return "kernel preemption unknown (debugfs is not mounted): run --refresh";
 }
 
 /* Whether the pin of this name is a live link of this type: 0, or -errno. */
@@ -47,6 +68,15 @@ static int check_link(const char *name, enum bpf_link_type type)
 	if (err)
 		return err;
 	return info.type == type ? 0 : -EINVAL;
+}
+
+/* Whether it is right that the second one is not there: the kernel does not preempt now, or
+ * did not, which programs_doubt() tells. */
+static bool spares_second(void)
+{
+	int preempts = kernel_preempts();
+
+	return !preempts || (preempts < 0 && second_was_spared());
 }
 
 int programs_armed(const char **ret_reason)
@@ -70,7 +100,7 @@ int programs_armed(const char **ret_reason)
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
 		int err = check_link(links[i].link, links[i].type);
 
-		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
+		if (err == -ENOENT && links[i].if_preempting && spares_second())
 			continue;
 		if (err) {
 			*ret_reason = links[i].missing;
@@ -287,7 +317,7 @@ int programs_attach_follow(struct mma *programs)
 
 int programs_commit(struct mma *programs, const struct maps *maps)
 {
-	bool preempts = kernel_preempts();
+	bool preempts = kernel_preempts(); /* if it does not tell, yes */
 	struct mma_meta meta;
 	int err = 0;
 
@@ -299,6 +329,8 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 		err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
 	if (!err && !preempts) /* of an older build */
 		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	if (!err && !preempts) /* by which programs_doubt() knows */
+		err = pin_remove(MMA_PIN_PROGS, MMA_PIN_UPGRADE_2);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);

@@ -50,4 +50,7 @@ void programs_free(struct mma *programs);
  * reason as a short text. Reads the pinned links. */
 int programs_armed(const char **ret_reason);
 
+/* Why what is armed may leave out a socket at times, or NULL. */
+const char *programs_doubt(void);
+
 #endif

@@ -140,11 +140,11 @@ int status_print_json(const struct status *status)
 		json_array_append_new(services, service_json(status, &status->services[i]));
 	for (size_t i = 0; i < status->n_netns; i++)
 		json_array_append_new(netns, netns_json(&status->netns[i]));
-	all = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-			MMA_VERSION, "armed", status->reason == NULL, "reason",
-			status->reason ? json_string(status->reason) : json_null(), "ports",
-			ports_json(status), "services", services, "netns", netns, "accounting",
-			accounting_json(status));
+	all = json_pack("{s:i, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+			"version", MMA_VERSION, "armed", status->reason == NULL, "reason",
+			status->reason ? json_string(status->reason) : json_null(), "doubt",
+			status->doubt, "ports", ports_json(status), "services", services, "netns",
+			netns, "accounting", accounting_json(status));
 	if (!all || json_dumpf(all, stdout, JSON_INDENT(2)))
 		err = fault(EIO, "--json: cannot be written");
 	else

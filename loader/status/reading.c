@@ -206,6 +206,7 @@ static int read_all(const struct maps *maps, struct status *status)
 	status->attached = true;
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
+	status->doubt = status->reason ? NULL : programs_doubt();
 	status->uncounted = account_reason();
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);

@@ -37,6 +37,7 @@ struct status_netns {
 struct status {
 	bool attached; /* there is anything at all */
 	const char *reason; /* why it is not armed, NULL: armed */
+	const char *doubt; /* of what is armed, NULL: none */
 	const char *uncounted; /* why connections are not counted, NULL: they are */
 	struct accounts accounts;
 	int16_t ports[MMA_MAX_PORTS]; /* entry of the map, -1: none */

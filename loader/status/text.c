@@ -198,6 +198,8 @@ void status_print_text(const struct status *status)
 	       status->reason ? status->reason : "");
 	if (!status->attached)
 		return;
+	if (status->doubt)
+		printf("%-*s %s\n", INDENT, "in doubt", status->doubt);
 	print_ports(status);
 	if (status->uncounted)
 		printf("connections not available: %s\n", status->uncounted);

@@ -56,6 +56,22 @@ static const struct row {
 	{ "an empty file", "", "/a", NULL, NULL, NULL },
 };
 
+static const struct layered {
+	const char *name, *mounts;
+	bool covered;
+} layers[] = {
+#define BPF(device, point) "40 22 " device " / " point " rw - bpf bpf rw\n"
+	{ "no mount of this type", ROOT, false },
+	{ "one", ROOT BPF("0:30", "/sys/fs/bpf"), false },
+	{ "another one elsewhere", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/mnt"), false },
+	{ "one over another", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/sys/fs/bpf"), true },
+	{ "one over another, and the first again",
+	  BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/sys/fs/bpf") BPF("0:30", "/sys/fs/bpf"), true },
+	{ "the same one twice", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:30", "/sys/fs/bpf"), false },
+	{ "another type below",
+	  "40 22 0:30 / /sys/fs/bpf rw - tmpfs x rw\n" BPF("0:31", "/sys/fs/bpf"), false },
+};
+
 static struct mount found;
 
 static void lies_on(void **state)
@@ -134,6 +150,17 @@ static void long_fields(void **state)
 	assert_int_equal(strlen(found.point), PATH_MAX - 1);
 }
 
+static void covers(void **state)
+{
+	const struct layered *row = *state;
+	bool covered;
+
+	fake_files_forget();
+	fake_file(MOUNTINFO, row->mounts);
+	assert_int_equal(mount_is_covered("/sys/fs/bpf", "bpf", &covered), 0);
+	assert_int_equal(covered, row->covered);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -142,6 +169,7 @@ int main(void)
 	add_test(&suite, "by type: the first one", by_type, NULL);
 	add_test(&suite, "no /proc: a fault", no_proc, NULL);
 	add_test(&suite, "fields longer than their place", long_fields, NULL);
+	add_table(&suite, covers, layers);
 	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("mounts", &suite);
 }
