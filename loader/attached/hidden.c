@@ -152,8 +152,10 @@ static bool find(const struct in_sight *seen, struct found *ret)
 static int explain(const struct found *found)
 {
 	const char *build = found->build[0] ? found->build : "another version's";
+	char name[4 * PATH_MAX];
+	struct mount over;
 	bool covered;
-	int err = mount_is_covered(MMA_BPFFS, "bpf", &covered);
+	int err = mount_over(MMA_BPFFS, "bpf", &over, &covered);
 
 	if (err)
 		return err;
@@ -161,9 +163,9 @@ static int explain(const struct found *found)
 		return fault(
 			EBUSY,
 			MMA_BPFFS
-			": another BPF file system is mounted over the one in which services are attached (program " MMA_PIN_UPGRADE
-			", id %u, build %s); unmount it: umount " MMA_BPFFS,
-			found->program, build);
+			": another file system (%s) is mounted over the one in which services are attached (program " MMA_PIN_UPGRADE
+			", id %u, build %s); unmount it: umount %s",
+			over.type, found->program, build, visible(over.point, name, sizeof(name)));
 	return fault(
 		EBUSY,
 		MMA_PIN_DIR

@@ -114,34 +114,33 @@ int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 	return find(has_type, type, true, ret, ret_found);
 }
 
-/* What is mounted at one place, and the first device there. */
+/* A mount that is asked for, the first one, and the last one that hides it. */
 struct layers {
 	const char *point, *type;
 	char device[sizeof(((struct mount *)0)->device)];
-	bool covered;
 };
 
-static bool add_layer(const struct mount *mount, const void *what)
+/* mountinfo lists mounts in their order: what comes later at the same place, or above it,
+ * hides what was there, unless it is the same file system again. */
+static bool hides(const struct mount *mount, const void *what)
 {
 	struct layers *layers = (struct layers *)what;
+	bool is_there = !strcmp(mount->point, layers->point) && !strcmp(mount->type, layers->type);
 
-	if (strcmp(mount->type, layers->type) || strcmp(mount->point, layers->point))
+	if (!layers->device[0]) {
+		if (is_there)
+			memcpy(layers->device, mount->device, sizeof(layers->device));
 		return false;
-	if (!layers->device[0])
-		memcpy(layers->device, mount->device, sizeof(layers->device));
-	layers->covered = layers->covered || strcmp(layers->device, mount->device);
-	return true;
+	}
+	return contains(mount, layers->point) &&
+	       !(is_there && !strcmp(mount->device, layers->device));
 }
 
-int mount_is_covered(const char *point, const char *type, bool *ret_covered)
+int mount_over(const char *point, const char *type, struct mount *ret, bool *ret_found)
 {
 	struct layers layers = { .point = point, .type = type };
-	struct mount mount;
-	bool found;
-	int err = find(add_layer, &layers, false, &mount, &found);
 
-	*ret_covered = layers.covered;
-	return err;
+	return find(hides, &layers, true, ret, ret_found);
 }
 
 #define HOSTS_NAMESPACE "/proc/1/ns/mnt"

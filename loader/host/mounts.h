@@ -21,9 +21,9 @@ int mount_of_path(const char *path, struct mount *ret, bool *ret_found);
 /* The first mount of this type. ret_found: whether there is one. 0 or a fault. */
 int mount_of_type(const char *type, struct mount *ret, bool *ret_found);
 
-/* Whether one file system of this type is mounted over another at the same place, and so
- * hides what is in it. 0 or a fault. */
-int mount_is_covered(const char *point, const char *type, bool *ret_covered);
+/* The first mount that hides another one, of this type, at this place: mounted there later, or
+ * on a directory above it. ret_found: whether there is one. 0 or a fault. */
+int mount_over(const char *point, const char *type, struct mount *ret, bool *ret_found);
 
 /* Whether we see the file systems that process 1 sees: its mount namespace, from its
  * root. Elsewhere (ip netns exec, a sandbox, a chroot) what is missing may well be

@@ -57,19 +57,23 @@ static const struct row {
 };
 
 static const struct layered {
-	const char *name, *mounts;
-	bool covered;
+	const char *name, *mounts, *over; /* NULL: nothing is */
 } layers[] = {
 #define BPF(device, point) "40 22 " device " / " point " rw - bpf bpf rw\n"
-	{ "no mount of this type", ROOT, false },
-	{ "one", ROOT BPF("0:30", "/sys/fs/bpf"), false },
-	{ "another one elsewhere", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/mnt"), false },
-	{ "one over another", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/sys/fs/bpf"), true },
+#define HERE "/sys/fs/bpf"
+	{ "no mount of this type", ROOT, NULL },
+	{ "one", ROOT BPF("0:30", HERE), NULL },
+	{ "another one elsewhere", ROOT BPF("0:30", HERE) BPF("0:31", "/mnt"), NULL },
+	{ "another one below", ROOT BPF("0:30", HERE) BPF("0:31", HERE "/x"), NULL },
+	{ "one over another", ROOT BPF("0:30", HERE) BPF("0:31", HERE), HERE },
+	{ "another type over it", ROOT BPF("0:30", HERE) "41 22 0:31 / " HERE " rw - tmpfs x rw\n",
+	  HERE },
+	{ "one on a directory above", ROOT BPF("0:30", HERE) BPF("0:31", "/sys/fs"), "/sys/fs" },
+	{ "one on a directory above, before", ROOT BPF("0:31", "/sys/fs") BPF("0:30", HERE), NULL },
 	{ "one over another, and the first again",
-	  BPF("0:30", "/sys/fs/bpf") BPF("0:31", "/sys/fs/bpf") BPF("0:30", "/sys/fs/bpf"), true },
-	{ "the same one twice", ROOT BPF("0:30", "/sys/fs/bpf") BPF("0:30", "/sys/fs/bpf"), false },
-	{ "another type below",
-	  "40 22 0:30 / /sys/fs/bpf rw - tmpfs x rw\n" BPF("0:31", "/sys/fs/bpf"), false },
+	  BPF("0:30", HERE) BPF("0:31", HERE) BPF("0:30", HERE), HERE },
+	{ "the same one twice", ROOT BPF("0:30", HERE) BPF("0:30", HERE), NULL },
+	{ "another type below", "40 22 0:30 / " HERE " rw - tmpfs x rw\n" BPF("0:31", HERE), NULL },
 };
 
 static struct mount found;
@@ -153,12 +157,14 @@ static void long_fields(void **state)
 static void covers(void **state)
 {
 	const struct layered *row = *state;
-	bool covered;
+	bool is;
 
 	fake_files_forget();
 	fake_file(MOUNTINFO, row->mounts);
-	assert_int_equal(mount_is_covered("/sys/fs/bpf", "bpf", &covered), 0);
-	assert_int_equal(covered, row->covered);
+	assert_int_equal(mount_over(HERE, "bpf", &found, &is), 0);
+	assert_int_equal(is, row->over != NULL);
+	if (is)
+		assert_string_equal(found.point, row->over);
 }
 
 int main(void)

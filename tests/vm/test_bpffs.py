@@ -47,13 +47,25 @@ def test_mounted_over(cgroup):
     number = upgrade_id()
     run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
     try:
-        each_refuses(cgroup, "another BPF file system is mounted over", f"id {number}", "umount /sys/fs/bpf")
+        each_refuses(cgroup, "another file system (bpf) is mounted over", f"id {number}", "umount /sys/fs/bpf")
         assert not os.path.exists(PINS)
     finally:
         run(["umount", "/sys/fs/bpf"])
     assert status()["armed"]
     mma("--detach", check=True)
     assert protocol(cgroup=cgroup) == TCP
+
+
+def test_mounted_over_what_is_above(cgroup):
+    """As some versions of bpftool did (libbpf/bpftool#127)."""
+    attach(cgroup)
+    run(["mount", "-t", "bpf", "bpf", "/sys/fs"])
+    try:
+        for args in MODES.values():
+            refused(mma(*args), 1, "another file system (bpf) is mounted over", "umount /sys/fs\n")
+    finally:
+        run(["umount", "/sys/fs"])
+    assert status()["armed"] and protocol(cgroup=cgroup) == MPTCP
 
 
 def test_mounted_over_by_itself(cgroup):
