@@ -39,32 +39,11 @@ static __u32 pinned_meta(void)
 	return info.id;
 }
 
-static __u32 pinned_upgrade(void)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_PROGS, MMA_PIN_UPGRADE);
-
-	if (fd < 0)
-		return 0;
-	if (bpf_prog_get_info_by_fd(fd, &info, &len))
-		info.id = 0;
-	close(fd);
-	return info.id;
-}
-
 static __u32 pinned_link(void)
 {
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, MMA_PIN_UPGRADE);
+	struct bpf_link_info info;
 
-	if (fd < 0)
-		return 0;
-	if (bpf_link_get_info_by_fd(fd, &info, &len))
-		info.prog_id = 0;
-	close(fd);
-	return info.prog_id;
+	return pin_link_info(MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING, &info) ? 0 : info.prog_id;
 }
 
 /* Whether this map is the `meta` of an attachment that was committed; a detached one's
@@ -177,7 +156,7 @@ static int explain(const struct found *found)
 int hidden_look(void)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
-	struct in_sight seen = { pinned_meta(), pinned_upgrade(), pinned_link() };
+	struct in_sight seen = { pinned_meta(), pin_program_id(MMA_PIN_UPGRADE, BPF_PROG_TYPE_TRACING), pinned_link() };
 	struct found found;
 
 	/* The kernel lets go of what was unpinned in its own time. */

@@ -34,6 +34,7 @@ static const struct map_kind {
 	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
 	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
 	       struct mma_account, true) },
+	{ KIND(summary, MMA_PIN_SUMMARY, BPF_MAP_TYPE_ARRAY, __u32, struct mma_summary, true) },
 #undef KIND
 };
 
@@ -190,6 +191,34 @@ void maps_close(struct maps *maps)
 int pin_open(const char *sub, const char *name)
 {
 	return bpf_obj_get(pin_path(sub, name).path);
+}
+
+int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+	int fd = pin_open(MMA_PIN_LINKS, name), err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return fd;
+	err = bpf_link_get_info_by_fd(fd, ret, &len);
+	close(fd);
+	if (err)
+		return err;
+	return ret->type == type ? 0 : -EINVAL;
+}
+
+__u32 pin_program_id(const char *name, __u32 type)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_PROGS, name), err;
+
+	if (fd < 0)
+		return 0;
+	err = bpf_prog_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return !err && info.type == type ? info.id : 0;
 }
 
 int pin_replace(int fd, const char *sub, const char *name)

@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct bpf_link_info;
+
 /* The pinned maps; each fd is -1 unless open. */
 struct maps {
 	int ports, cgroups, departed, paths, netns, stats, meta;
-	int accounts; /* may be -1: pins of an older version lack it */
+	int accounts, summary; /* may be -1: pins of an older version lack them */
 };
-#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1 })
+#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1 })
 
 /* Mounts bpffs where it is missing and may be, makes the directories, and
  * refuses a bpffs that the host does not see. */
@@ -42,6 +44,12 @@ struct pin pin_path(const char *sub, const char *name);
 
 /* Opens a pin of links/ or progs/: an fd, or -errno. */
 int pin_open(const char *sub, const char *name);
+/* What the link that is pinned under this name is: 0, or -errno without a fault: -ENOENT
+ * where there is no such pin, -EINVAL where it is not of this enum bpf_link_type. */
+int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret);
+/* The id of the program of this enum bpf_prog_type that is pinned under this name; 0:
+ * there is none. */
+__u32 pin_program_id(const char *name, __u32 type);
 /* Pins fd, over an older pin of this name without a moment without one. */
 int pin_replace(int fd, const char *sub, const char *name);
 /* Pins fd where no older pin is worth anything: there is one name only, under

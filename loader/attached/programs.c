@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/programs.h"
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "build_id.h"
 #include "host/kernel.h"
 #include "mma.skel.h"
@@ -8,6 +8,7 @@
 #include "attached/repair.h"
 #include "report.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -20,30 +21,23 @@ static const __u32 zero;
 
 bool programs_are_current(const struct maps *maps)
 {
-	int strip = pin_open(MMA_PIN_PROGS, MMA_PIN_STRIP);
 	const char *reason;
 	struct mma_meta meta;
 
-	if (strip < 0)
-		return false;
-	close(strip);
-	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
+	return pin_program_id(MMA_PIN_STRIP, BPF_PROG_TYPE_SCHED_CLS) &&
+	       !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason) && !programs_doubt() && account_is_settled();
+	       !programs_armed(&reason) && !programs_doubt() && observers_are_settled();
 }
 
 /* Where the kernel was seen not to preempt, the second upgrade program was not attached and is
  * not pinned. */
 static bool second_was_spared(void)
 {
-	int link = pin_open(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
-	int program = pin_open(MMA_PIN_PROGS, MMA_PIN_UPGRADE_2);
+	struct bpf_link_info link;
 
-	if (link >= 0)
-		close(link);
-	if (program >= 0)
-		close(program);
-	return link == -ENOENT && program == -ENOENT;
+	return pin_link_info(MMA_PIN_UPGRADE_2, BPF_LINK_TYPE_TRACING, &link) == -ENOENT &&
+	       !pin_program_id(MMA_PIN_UPGRADE_2, BPF_PROG_TYPE_TRACING);
 }
 
 const char *programs_doubt(void)
@@ -51,23 +45,6 @@ const char *programs_doubt(void)
 	if (kernel_preempts() >= 0 || !second_was_spared())
 		return NULL;
 	return "kernel preemption unknown (debugfs is not mounted): run --refresh";
-}
-
-/* Whether the pin of this name is a live link of this type: 0, or -errno. */
-static int check_link(const char *name, enum bpf_link_type type)
-{
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = bpf_link_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	if (err)
-		return err;
-	return info.type == type ? 0 : -EINVAL;
 }
 
 /* Whether it is right that the second one is not there: the kernel does not preempt now, or
@@ -98,7 +75,8 @@ int programs_armed(const char **ret_reason)
 	};
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		int err = check_link(links[i].link, links[i].type);
+		struct bpf_link_info link;
+		int err = pin_link_info(links[i].link, links[i].type, &link);
 
 		if (err == -ENOENT && links[i].if_preempting && spares_second())
 			continue;
@@ -274,6 +252,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	/* Of repair, repair_apply() tells. */
 	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
 		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+	if (!err && optional.left_out[OPTIONAL_WATCH])
+		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
@@ -321,7 +301,7 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	struct mma_meta meta;
 	int err = 0;
 
-	account_attach(programs->obj);
+	observers_attach(programs->obj);
 	/* Of a hook's programs the one that was attached last runs first. */
 	if (preempts)
 		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
@@ -340,7 +320,8 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
 	if (err)
 		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
-	account_settle();
+	summary_forget(maps); /* what watches the list may not come back */
+	observers_settle();
 	return 0;
 }
 

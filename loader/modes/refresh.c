@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "modes/modes.h"
 #include "attached/netns_find.h"
 #include "attached/programs.h"
@@ -44,7 +44,7 @@ static int refresh_all(struct maps *maps)
 	struct mma *programs = NULL;
 	int err = 0;
 
-	if (!programs_are_current(maps) || account_may_return()) {
+	if (!programs_are_current(maps) || observers_may_return()) {
 		maps_close(maps);
 		err = pins_prepare();
 		if (!err)

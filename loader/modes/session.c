@@ -9,6 +9,7 @@
 #include "report.h"
 #include "attached/strip_cover.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -47,7 +48,11 @@ int session_sweep(const struct maps *maps)
 
 	if (!err)
 		err = repair_sweep(maps);
-	return err ? err : pins_sweep();
+	if (!err)
+		err = pins_sweep();
+	if (!err)
+		summary_narrow(maps);
+	return err;
 }
 
 void session_cover(const struct maps *maps)

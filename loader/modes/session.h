@@ -16,7 +16,7 @@ int session_begin(struct maps *ret, bool *ret_attached);
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. */
+ * runs left. Then the list is as it stays: it is summarised for upgrade. */
 int session_sweep(const struct maps *maps);
 
 /* Puts strip right in every covered namespace, for a mode whose work is another: what

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status/reading.h"
-#include "attached/account.h"
 #include "attached/hidden.h"
+#include "attached/observers.h"
 #include "host/cgroup_tree.h"
 #include "host/netstat.h"
 #include "attached/programs.h"
@@ -25,6 +25,7 @@ const char *const status_counter_names[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYNACK] = "stripped_synack",
 	[MMA_RESTARTS] = "restarts",
 	[MMA_UNACCOUNTED] = "connections_unaccounted",
+	[MMA_KEPT_NO_PORT] = "kept_no_listed_port",
 };
 
 const char *const status_counter_words[MMA_N_COUNTERS] = {
@@ -37,6 +38,7 @@ const char *const status_counter_words[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
 	[MMA_RESTARTS] = "cgroup created while attached",
 	[MMA_UNACCOUNTED] = "connections not counted: table full",
+	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
 };
 
 const char *const status_connection_names[MMA_N_CONNECTIONS] = {
@@ -207,7 +209,7 @@ static int read_all(const struct maps *maps, struct status *status)
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
 	status->doubt = status->reason ? NULL : programs_doubt();
-	status->uncounted = account_reason();
+	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
