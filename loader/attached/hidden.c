@@ -156,7 +156,9 @@ static int explain(const struct found *found)
 int hidden_look(void)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
-	struct in_sight seen = { pinned_meta(), pin_program_id(MMA_PIN_UPGRADE, BPF_PROG_TYPE_TRACING), pinned_link() };
+	struct in_sight seen = { pinned_meta(),
+				 pin_program_id(MMA_PIN_UPGRADE, BPF_PROG_TYPE_TRACING),
+				 pinned_link() };
 	struct found found;
 
 	/* The kernel lets go of what was unpinned in its own time. */
