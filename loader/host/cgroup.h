@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroups of the v2 hierarchy: the PATH of the command line, keys and ids. */
+/* Cgroups of the v2 hierarchy: keys and ids. What the command line names: cgroup_path.h. */
 #ifndef MMA_CGROUP_H
 #define MMA_CGROUP_H
 
@@ -26,13 +26,6 @@ int cgroup_mount(struct mount *ret);
 /* The part below the mount of a path from the hierarchy's root; NULL where the
  * mount does not show it. */
 const char *cgroup_below(const struct mount *mount, const char *path);
-
-/*
- * Reads PATH or "self" of the command line. The cgroup need not exist yet,
- * unless it can be attached by id alone. Returns 0 or a fault (usage where the
- * contract refuses the path).
- */
-int cgroup_resolve(const char *arg, struct cgroup *ret);
 
 /*
  * The cgroup that a key of `paths` names: 0 or a fault. ret_there: false where it

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PATH and "self" of the command line: cgroup_resolve(). */
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "host/cgroup_find.h"
 #include "report.h"
 

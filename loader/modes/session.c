@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes/session.h"
+#include "host/cgroup_path.h"
 #include "host/cgroup_tree.h"
 #include "host/rights.h"
 #include "attached/hidden.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PATH of --cgroup, on a machine with these mounts and no directory. */
 #include "fuzz.h"
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "report.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PATH of --cgroup, on a machine whose mounts and own cgroup are the test's. */
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"

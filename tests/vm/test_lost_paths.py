@@ -23,6 +23,28 @@ def seconds_until_it_ends(conn):
     return time.monotonic() - begin
 
 
+def test_restart_while_a_connection_is_open(cgroup, net):
+    """Of an attached server: the connection lives on, and the next server binds the same port."""
+    attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")
+    conns = []
+    try:
+        for _ in range(3):
+            with listen(ON, cgroup=cgroup, netns=net.server) as listener:
+                client = connect(net.V4["server"], ON, netns=net.client)
+                conns += [client, listener.accept()[0]]
+                client.sendall(b"?")
+                assert conns[-1].recv(1) == b"?" and is_mptcp(conns[-1])
+        for client, server in zip(conns[::2], conns[1::2]):
+            server.sendall(b"!")
+            assert client.recv(1) == b"!"
+        for conn in conns:  # ours first: TIME_WAIT is here
+            conn.close()
+        listen(ON, cgroup=cgroup, netns=net.server).close()
+    finally:
+        for conn in conns:
+            conn.close()
+
+
 @pytest.mark.parametrize("side", ["server", "client"], ids=["killed here", "reset by the client"])
 def test_session_whose_last_path_is_reset(cgroup, net, side):
     attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")

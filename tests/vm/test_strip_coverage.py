@@ -119,6 +119,16 @@ def test_namespace_that_goes(cgroup, namespaces):
     assert_covered(None, second)
 
 
+def test_interface_that_is_renamed(cgroup, net):
+    with mma.resident(cgroup=cgroup, netns=net.server):
+        mma.attach(cgroup)
+        links.batch(net.server, "link set s0 down", "link set s0 name mail0", "link set mail0 up")
+        assert mma.netns_status(net.server)["uncovered"] == 0
+        assert_covered(None, net.server)
+        mma.mma("--refresh", check=True)
+        assert_covered(None, net.server)
+
+
 def test_device_that_moves(cgroup, namespaces):
     """It takes its link along, and its index may be given anew."""
     here, there = namespaces("n1", "n2")

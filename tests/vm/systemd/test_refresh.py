@@ -4,6 +4,7 @@ starts, and the moments at which that could be missed."""
 
 import fcntl
 import os
+import subprocess
 
 import pytest
 
@@ -84,6 +85,21 @@ def test_a_refresh_that_does_not_get_the_lock(add):
         assert uncovered()[1] == 1
     wait_until(lambda: uncovered()[1] == 0, "the interface is covered when the lock is free")
     wait_until(idle, "and that is all")
+
+
+@pytest.mark.usefixtures("server")
+def test_an_interface_appears_during_daemon_reload(add):
+    """What systemd is asked for while it reads its units anew is not lost, and it takes none of our
+    programs off, as it does with its own for a moment."""
+    n, bad = uncovered()
+    assert bad == 0
+    reloads = [subprocess.Popen(["systemctl", "daemon-reload"]) for _ in range(3)]
+    for i in range(4):
+        add(f"reload{i}")
+    assert mma.status()["armed"]
+    assert [p.wait(timeout=60) for p in reloads] == [0] * 3
+    wait_until(lambda: uncovered() == (n + 4, 0), "each carries strip")
+    wait_until(idle, "the refresh ends")
 
 
 @pytest.fixture(scope="module")
