@@ -81,13 +81,8 @@ static int wait_for(int fd)
 
 void lock_progress(void)
 {
-	static time_t last;
-	struct timespec now;
-
-	if (held < 0 || clock_gettime(CLOCK_MONOTONIC, &now) || now.tv_sec == last)
-		return;
-	last = now.tv_sec;
-	futimens(held, NULL);
+	if (held >= 0)
+		futimens(held, NULL);
 }
 
 int lock_take(void)

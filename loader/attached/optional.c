@@ -22,6 +22,9 @@ static bool is_of(const char *name, int group)
 	return !strncmp(name, prefixes[group], strlen(prefixes[group]));
 }
 
+#define LINES_A_STEP 64
+static unsigned int lines;
+
 /* libbpf tells by its log alone which of an object's programs did not load. */
 __attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_print_level level,
 								  const char *fmt, va_list args)
@@ -30,7 +33,8 @@ __attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_pr
 	const char *name;
 	va_list again;
 
-	lock_progress(); /* the log goes on as the load does */
+	if (!(++lines % LINES_A_STEP))
+		lock_progress(); /* the log goes on as the load does */
 	va_copy(again, args);
 	vsnprintf(text, sizeof(text), fmt, again);
 	va_end(again);

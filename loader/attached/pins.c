@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/pins.h"
 #include "attached/bpffs.h"
-#include "attached/lock.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -257,7 +256,6 @@ int pin_remove(const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name);
 
-	lock_progress();
 	if (unlink(pin.path) && errno != ENOENT)
 		return fault(errno, "%s: cannot be removed (%s)%s", pin.path, strerror(errno),
 			     remedy(errno));

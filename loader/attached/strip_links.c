@@ -106,6 +106,7 @@ static int remove_link(const char *name, void *cookie)
 	uint64_t named;
 	unsigned int ifindex;
 
+	lock_progress();
 	if (read_name(name, &named, &ifindex) && (!cookie || named == *(uint64_t *)cookie))
 		return pin_remove(MMA_PIN_LINKS, name);
 	return 0;
