@@ -33,6 +33,7 @@ static const struct map_kind {
 	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
 	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
 	       struct mma_account, true) },
+	{ KIND(asked, MMA_PIN_ASKED, BPF_MAP_TYPE_SK_STORAGE, int, struct mma_asked, true) },
 	{ KIND(summary, MMA_PIN_SUMMARY, BPF_MAP_TYPE_ARRAY, __u32, struct mma_summary, true) },
 #undef KIND
 };
@@ -63,7 +64,7 @@ struct pin pin_path(const char *sub, const char *name)
 	return pin;
 }
 
-static const char *remedy(int err)
+static const char *read_only_remedy(int err)
 {
 	return err == EROFS ? "; it is mounted read-only: mount -o remount,rw " MMA_BPFFS : "";
 }
@@ -77,7 +78,7 @@ static int make_dir(const char *path)
 	if (errno != EEXIST)
 		return fault(errno,
 			     "%s: cannot be made (%s); make " MMA_BPFFS " writable for root%s",
-			     path, strerror(errno), remedy(errno));
+			     path, strerror(errno), read_only_remedy(errno));
 	if (lstat(path, &st))
 		return fault(errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077))
@@ -113,7 +114,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
 	if (fd == -EROFS)
 		return fault(EROFS, "%s: cannot be opened (%s)%s", pin.path, strerror(EROFS),
-			     remedy(EROFS));
+			     read_only_remedy(EROFS));
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return fault(-fd, "%s: cannot be opened (%s); raise the limits: ulimit -Hn",
 			     pin.path, strerror(-fd));
@@ -236,7 +237,7 @@ int pin_replace(int fd, const char *sub, const char *name)
 	}
 	if (err)
 		return fault(-err, "%s: cannot be pinned (%s)%s", pin.path, strerror(-err),
-			     remedy(-err));
+			     read_only_remedy(-err));
 	return 0;
 }
 
@@ -248,7 +249,7 @@ int pin_new(int fd, const char *sub, const char *name)
 	unlink(pin.path);
 	err = bpf_obj_pin(fd, pin.path);
 	return err ? fault(-err, "%s: cannot be pinned (%s)%s", pin.path, strerror(-err),
-			   remedy(-err))
+			   read_only_remedy(-err))
 		   : 0;
 }
 
@@ -258,7 +259,7 @@ int pin_remove(const char *sub, const char *name)
 
 	if (unlink(pin.path) && errno != ENOENT)
 		return fault(errno, "%s: cannot be removed (%s)%s", pin.path, strerror(errno),
-			     remedy(errno));
+			     read_only_remedy(errno));
 	return 0;
 }
 
@@ -266,7 +267,7 @@ int pins_need_writable(void)
 {
 	if (access(MMA_BPFFS, W_OK) && errno == EROFS)
 		return fault(EROFS, MMA_BPFFS ": nothing can be unpinned (%s)%s", strerror(EROFS),
-			     remedy(EROFS));
+			     read_only_remedy(EROFS));
 	return 0;
 }
 

@@ -67,10 +67,8 @@ void session_cover(const struct maps *maps)
 	for (size_t i = 0; !err && i < set.n; i++)
 		if (!bpf_map_lookup_elem(maps->netns, &set.list[i].cookie, &entry))
 			err = strip_cover(maps, &set.list[i]);
-	if (err) {
-		note("%s", fault_remembered());
-		fault_forget();
-	}
+	if (err)
+		fault_note(NULL, NULL);
 	netns_free(&set);
 }
 
