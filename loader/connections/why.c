@@ -45,8 +45,10 @@ static struct why server(const struct connections *all, const struct connection 
 {
 	const struct place *place = &all->places[c->place];
 	const struct endpoint *e = deaf(all, c);
-	char host[ADDRESS_TEXT];
+	char host[ADDRESS_TEXT], announced[40];
 
+	snprintf(announced, sizeof(announced), "%u other address%s", c->socket.announced,
+		 c->socket.announced == 1 ? "" : "es");
 	if (!count_flagged(place, MPTCP_PM_ADDR_FLAG_SIGNAL))
 		return why("no_endpoint", "no other address of this host is announced: "
 					  "ip mptcp endpoint add ADDRESS signal");
@@ -58,14 +60,13 @@ static struct why server(const struct connections *all, const struct connection 
 			   "a path to it is reset",
 			   address_host(&e->address, host), c->port);
 	if (!place->joins_tried)
-		return why("peer_adds_none", "%u announced; the peer has not tried to add a path",
-			   c->socket.announced);
+		return why("peer_adds_none", "%s announced; the peer has not tried to add a path",
+			   announced);
 	if (place->joins_made >= 0 && place->joins_tried > place->joins_made)
 		return why("join_failed",
-			   "%u announced; of %lld paths that peers tried to add here, %lld failed",
-			   c->socket.announced, place->joins_tried,
-			   place->joins_tried - place->joins_made);
-	return why("peer_adds_none", "%u announced; the peer has added none", c->socket.announced);
+			   "%s announced; of %lld paths that peers tried to add here, %lld failed",
+			   announced, place->joins_tried, place->joins_tried - place->joins_made);
+	return why("peer_adds_none", "%s announced; the peer has added no path", announced);
 }
 
 static struct why client(const struct connections *all, const struct connection *c)
