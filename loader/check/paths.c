@@ -24,7 +24,7 @@ struct where {
 	char text[48];
 };
 
-static struct where place_of(const struct ways *ways)
+static struct where where_is(const struct ways *ways)
 {
 	struct where ret = { "" };
 
@@ -125,7 +125,7 @@ static void check_limits(struct checks *checks, const struct ways *ways)
 {
 	static const char name[] = "paths";
 	const struct own_address *own = idle(ways, false);
-	struct where at = place_of(ways);
+	struct where at = where_is(ways);
 	int n = count_interfaces(ways);
 	char remedy[REMEDY];
 
@@ -154,7 +154,7 @@ static void check_endpoint(struct checks *checks, const struct ways *ways)
 	put_endpoint_remedy(own, remedy);
 	check_warn(checks, "path_endpoint", remedy,
 		   "%s%s on %s could be a path, but is no endpoint: nobody is told of it",
-		   place_of(ways).text, address_host(&own->address, host), own->interface);
+		   where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
 /* One that is announced need not be the host's own: in a container it is the address that
@@ -168,13 +168,13 @@ static void check_address(struct checks *checks, const struct ways *ways, const 
 	if (own && !own->up) {
 		snprintf(remedy, sizeof(remedy), "ip link set %s up", own->interface);
 		check_warn(checks, "path_address", remedy,
-			   "%s%s is an endpoint, but its interface %s is down", place_of(ways).text,
+			   "%s%s is an endpoint, but its interface %s is down", where_is(ways).text,
 			   host, own->interface);
 	} else if (!own && (e->flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)) {
 		snprintf(remedy, sizeof(remedy), "ip mptcp endpoint delete id %u", e->id);
 		check_warn(checks, "path_address", remedy,
 			   "%s%s is an endpoint from which paths are made, but no interface has it",
-			   place_of(ways).text, host);
+			   where_is(ways).text, host);
 	}
 }
 
@@ -192,7 +192,7 @@ static void check_listener(struct checks *checks, const struct ways *ways, const
 			checks, "path_family",
 			"let the server listen by IPv6, too; for Postfix: postconf -e inet_protocols=all",
 			"%s%s is announced, but the server listens by IPv4 alone: there is no IPv6 path to it",
-			place_of(ways).text, host);
+			where_is(ways).text, host);
 		return;
 	}
 	snprintf(
@@ -202,7 +202,7 @@ static void check_listener(struct checks *checks, const struct ways *ways, const
 		e->id, host, own->interface, port ^ KERNELS_PORT);
 	check_warn(checks, "path_listener", remedy,
 		   "%s%s is announced, but nothing listens there on port %u: a path to it is reset",
-		   place_of(ways).text, host, port);
+		   where_is(ways).text, host, port);
 }
 
 /* Packets from the address leave by another interface than its own, or by none. */
@@ -245,7 +245,7 @@ static void check_route(struct checks *checks, const struct ways *ways,
 		return;
 	add_rule(own, remedy);
 	check_warn(checks, "path_route", remedy,
-		   "%spackets from %s do not leave by its own interface, %s", place_of(ways).text,
+		   "%spackets from %s do not leave by its own interface, %s", where_is(ways).text,
 		   address_host(&own->address, host), own->interface);
 }
 
@@ -270,7 +270,7 @@ static void check_rp_filter(struct checks *checks, const struct ways *ways,
 	check_warn(
 		checks, "path_rp_filter", remedy,
 		"%spackets to %s that come in by %s are dropped (rp_filter), as the way back is another",
-		place_of(ways).text, address_host(&own->address, host), own->interface);
+		where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
 static void check_initial(struct checks *checks, const struct ways *ways)
@@ -280,7 +280,7 @@ static void check_initial(struct checks *checks, const struct ways *ways)
 			checks, "path_initial",
 			"sysctl -w net.mptcp.allow_join_initial_addr_port=1",
 			"%sclients are told to add no path to the address that they know, and no other is announced",
-			place_of(ways).text);
+			where_is(ways).text);
 }
 
 /* Where servers' announcements matter: services that connect. */
@@ -295,7 +295,7 @@ static void check_accept(struct checks *checks, const struct ways *ways)
 		check_warn(
 			checks, "path_accept", "ip mptcp limits set add_addr_accepted 2",
 			"%soutgoing connections add no path: no endpoint makes any (subflow), and none is made to what a server announces",
-			place_of(ways).text);
+			where_is(ways).text);
 }
 
 typedef void own_check(struct checks *checks, const struct ways *ways,

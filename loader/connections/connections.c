@@ -8,6 +8,7 @@
 #include "connections/reading.h"
 #include "connections/screen.h"
 #include "connections/text.h"
+#include "host/cgroup_path.h"
 #include "host/rights.h"
 #include "report.h"
 
