@@ -100,7 +100,7 @@ deps:
 
 MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
-EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*.conf))
+EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*.service dist/examples/*/*.*))
 
 .PHONY: man
 man: $(MAN)
@@ -119,6 +119,7 @@ install: $(BIN) $(MAN)
 	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
 	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
+	install -D -m 0644 docs/metrics.md "$(DESTDIR)$(DOCDIR)/metrics.md"
 	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
 uninstall:

@@ -233,7 +233,7 @@ def test_examples(clean):
     def lines(path):
         with open(path) as f:
             return [line for line in f if not line.startswith("#")]
-    examples = sorted(os.listdir(f"{HERE}/../examples"))
+    examples = sorted(e for e in os.listdir(f"{HERE}/../examples") if e.endswith(".d"))
     assert len(examples) == 7
     for directory in examples:
         name = directory[:-2]
