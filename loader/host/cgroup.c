@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/cgroup.h"
+#include "host/leave.h"
 #include "host/mounts.h"
 #include "report.h"
 
@@ -153,13 +154,17 @@ static const char *below_mount(const struct mount *mount, const char *path)
  * processes of a service in its sub-cgroup ".control" (Delegate=). */
 static int own_path(char *ret_path, size_t size)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX];
+	const char *told = getenv(SELF_PID);
+	char parent[32], name[64] = "/proc/self/cgroup", line[PATH_MAX];
+	FILE *file;
 	int err = -ENOENT;
 
+	snprintf(parent, sizeof(parent), "%d", getppid());
+	if (told && !strcmp(told, parent))
+		snprintf(name, sizeof(name), "/proc/%s/cgroup", parent);
+	file = fopen(name, "re");
 	if (!file)
-		return fault(errno, "/proc/self/cgroup: cannot be read (%s); mount proc",
-			     strerror(errno));
+		return fault(errno, "%s: cannot be read (%s); mount proc", name, strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
 		char *last;
 

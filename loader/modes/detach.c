@@ -85,7 +85,7 @@ static int detach_named(const struct request *request, const struct maps *maps)
 		for (size_t i = 0; !err && i < request->cgroups.n; i++)
 			advise_detached(&cgroups[i]);
 	} else if (!err) {
-		err = session_sweep(maps);
+		session_tidy(maps);
 	}
 	free(cgroups);
 	return err;

@@ -19,7 +19,7 @@ int edit_run(const struct request *request)
 	err = ports_edit(maps.ports, &request->ports,
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
 	if (!err)
-		err = session_sweep(&maps);
+		session_tidy(&maps);
 	maps_close(&maps);
 	return err;
 }

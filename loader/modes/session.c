@@ -5,10 +5,12 @@
 #include "attached/lock.h"
 #include "attached/repair.h"
 #include "report.h"
+#include "attached/services.h"
 #include "attached/strip_links.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int session_begin(struct maps *ret)
 {
@@ -35,13 +37,26 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 	return err;
 }
 
-int session_sweep(const struct maps *maps)
+/* What the run was for is done. */
+static void note_failure(int err)
 {
-	int err = strip_sweep(maps);
-
 	if (!err)
-		err = repair_sweep(maps);
-	return err ? err : pins_sweep();
+		return;
+	note("%s (of what is no longer in use, not all could be removed; the next run tries again)",
+	     fault_remembered()[0] ? fault_remembered() : strerror(-err));
+	fault_forget();
+}
+
+void session_tidy(const struct maps *maps)
+{
+	note_failure(strip_sweep(maps));
+	note_failure(repair_sweep(maps));
+	note_failure(pins_sweep());
+}
+
+void session_tidy_services(const struct maps *maps)
+{
+	note_failure(services_sweep(maps));
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

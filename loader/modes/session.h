@@ -16,8 +16,10 @@ int session_begin(struct maps *ret);
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. */
-int session_sweep(const struct maps *maps);
+ * runs left. What the run was for is done: a failure is a note. */
+void session_tidy(const struct maps *maps);
+/* The same for entries of cgroups that are gone. */
+void session_tidy_services(const struct maps *maps);
 
 /* Adds the namespaces that the processes of this cgroup are in. */
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
