@@ -32,13 +32,12 @@ struct run {
 
 static int open_or_load(struct run *run)
 {
-	int err = session_begin(&run->maps);
+	bool attached;
+	int err = session_begin(&run->maps, &attached);
 
-	run->fresh = err == -ENOENT;
-	if (err && !run->fresh)
+	if (err || (attached && programs_are_current(&run->maps)))
 		return err;
-	if (!err && programs_are_current(&run->maps))
-		return 0;
+	run->fresh = !attached;
 	maps_close(&run->maps);
 	err = pins_prepare();
 	return err ? err : programs_load(&run->programs, &run->maps);
@@ -97,13 +96,15 @@ static void repair(const struct run *run)
 
 static void take_back(struct run *run)
 {
+	bool was_attached;
+
 	if (run->fresh) {
 		teardown(&run->maps);
 		return;
 	}
 	for (size_t i = 0; i < run->request->cgroups.n; i++)
 		if (run->is_new[i])
-			service_detach(&run->maps, &run->cgroups[i]);
+			service_detach(&run->maps, &run->cgroups[i], &was_attached);
 	if (run->ports_edited)
 		ports_undo(run->maps.ports, &run->ports, &run->undo);
 }

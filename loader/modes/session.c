@@ -7,18 +7,19 @@
 #include "report.h"
 #include "attached/services.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int session_begin(struct maps *ret)
+int session_begin(struct maps *ret, bool *ret_attached)
 {
 	int err = rights_need_root();
 
 	if (!err)
 		err = lock_take();
-	return err ? err : maps_open(ret);
+	return err ? err : maps_open(ret, ret_attached);
 }
 
 int session_cgroups(const struct request *request, struct cgroup **ret)
@@ -52,6 +53,7 @@ void session_tidy(const struct maps *maps)
 	note_failure(strip_sweep(maps));
 	note_failure(repair_sweep(maps));
 	note_failure(pins_sweep());
+	summary_narrow(maps);
 }
 
 void session_tidy_services(const struct maps *maps)

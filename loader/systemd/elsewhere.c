@@ -73,6 +73,7 @@ static bool listens(const char *path)
 	struct listeners listeners = { 0 };
 	struct cgroup_tree tree = { 0 };
 	struct cgroup cgroup;
+	bool found;
 	int err = cgroup_resolve(path + 1, &cgroup);
 
 	if (!err)
@@ -83,10 +84,11 @@ static bool listens(const char *path)
 		err = listeners_read(&namespaces, &tree, &listeners);
 	if (err)
 		fault_forget();
+	found = listeners.n > 0;
 	listeners_free(&listeners);
 	netns_free(&namespaces);
 	cgroup_tree_free(&tree);
-	return listeners.n > 0;
+	return found;
 }
 
 bool elsewhere_find(const struct unit *unit, char ret_name[UNIT_NAME_MAX])

@@ -121,16 +121,16 @@ static bool has_processes(const char *shown)
 {
 	char path[UNIT_CGROUP_MAX], file[PATH_MAX + UNIT_CGROUP_MAX + 32], line[64];
 	struct mount mount;
-	bool populated = false;
+	bool populated = false, mounted = false;
 	FILE *events;
 
 	value_of(shown, "ControlGroup", path, sizeof(path));
 	if (!path[0])
 		return false;
-	if (mount_of_type("cgroup2", &mount)) {
+	if (mount_of_type("cgroup2", &mount, &mounted))
 		fault_forget();
+	if (!mounted)
 		return true; /* not known */
-	}
 	snprintf(file, sizeof(file), "%s%s/cgroup.events", mount.point, path);
 	events = fopen(file, "re");
 	while (events && fgets(line, sizeof(line), events))
