@@ -31,7 +31,7 @@
 
 #define NAME "mptcp-mail-attach-start"
 #define BOUND_MS 11500
-#define ASK_AFTER_MS 200
+#define ASK_AFTER_MS 500
 
 /* Of the exit codes that timeout(1) and shells use. */
 enum { EXIT_TIMED_OUT = 124, EXIT_NOT_RUN = 127, EXIT_SIGNAL = 128 };
