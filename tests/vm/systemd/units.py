@@ -105,12 +105,12 @@ def reload_systemd():
     systemctl("daemon-reload")
 
 
-def enable(*args, check=True):
-    return mma.mma("--enable", *args, check=check)
+def enable(*args, check=True, **kwargs):
+    return mma.mma("--enable", *args, check=check, **kwargs)
 
 
-def disable(*args, check=True):
-    return mma.mma("--disable", *args, check=check)
+def disable(*args, check=True, **kwargs):
+    return mma.mma("--disable", *args, check=check, **kwargs)
 
 
 def greeting(port, addr="127.0.0.1", proto=MPTCP, say=b"", **place):
