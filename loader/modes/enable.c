@@ -26,7 +26,7 @@ static char *join_ports(const struct words *ports)
 	return text;
 }
 
-static int check(const struct unit *unit)
+static int check_unit(const struct unit *unit)
 {
 	if (unit->masked)
 		return fault(EPERM,
@@ -37,7 +37,7 @@ static int check(const struct unit *unit)
 	return 0;
 }
 
-static void advise(const struct units *units, const struct unit *unit)
+static void advise_enabled(const struct units *units, const struct unit *unit)
 {
 	char words[UNIT_NAMES_MAX], other[UNIT_NAME_MAX], *save = NULL;
 
@@ -112,7 +112,7 @@ static void tell(const struct run *run)
 	for (size_t i = 0; i < run->units.n; i++) {
 		printf("%s %s\n", run->undo[i].changed ? "enabled" : "already enabled",
 		       run->units.list[i].name);
-		advise(&run->units, &run->units.list[i]);
+		advise_enabled(&run->units, &run->units.list[i]);
 	}
 }
 
@@ -121,7 +121,7 @@ static int enable_all(struct run *run)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < run->units.n; i++)
-		err = check(&run->units.list[i]);
+		err = check_unit(&run->units.list[i]);
 	if (!err)
 		err = command_find(&run->command);
 	if (err)

@@ -41,11 +41,10 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 /* What the run was for is done. */
 static void note_failure(int err)
 {
-	if (!err)
-		return;
-	note("%s (of what is no longer in use, not all could be removed; the next run tries again)",
-	     fault_remembered()[0] ? fault_remembered() : strerror(-err));
-	fault_forget();
+	if (err)
+		fault_note(
+			NULL,
+			"what is no longer in use could not all be removed, the next run tries again");
 }
 
 void session_tidy(const struct maps *maps)

@@ -83,7 +83,7 @@ static bool listens(const char *path)
 	if (!err)
 		err = listeners_read(&namespaces, &tree, &listeners);
 	if (err)
-		fault_forget();
+		fault_drop();
 	found = listeners.n > 0;
 	listeners_free(&listeners);
 	netns_free(&namespaces);

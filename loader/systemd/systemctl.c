@@ -14,7 +14,7 @@ extern char **environ;
 
 /* Reads to the end, so that the writer never meets a closed pipe; keeps what
  * fits. */
-static void read_all(int fd, char *ret_text, size_t size)
+static void read_to_end(int fd, char *ret_text, size_t size)
 {
 	char rest[4096];
 	size_t used = 0;
@@ -48,7 +48,7 @@ int systemctl(char *const args[], char *ret_text, size_t size)
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret_text) {
 		close(pipes[1]);
-		read_all(pipes[0], ret_text, size);
+		read_to_end(pipes[0], ret_text, size);
 		close(pipes[0]);
 	}
 	if (err)

@@ -47,7 +47,7 @@ static bool has_kind(const char *name)
 	return false;
 }
 
-static int read_name(const char *given, struct unit *ret)
+static int read_unit_name(const char *given, struct unit *ret)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789:-_.\\@";
@@ -128,7 +128,7 @@ static bool has_processes(const char *shown)
 	if (!path[0])
 		return false;
 	if (mount_of_type("cgroup2", &mount, &mounted))
-		fault_forget();
+		fault_drop();
 	if (!mounted)
 		return true; /* not known */
 	snprintf(file, sizeof(file), "%s%s/cgroup.events", mount.point, path);
@@ -174,7 +174,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->start_ms = UINT_MAX;
-	err = read_name(given, ret);
+	err = read_unit_name(given, ret);
 	if (err)
 		return err;
 	strcpy(name, ret->name);
@@ -193,7 +193,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 	return ret->is_socket ? find_service(value, ret) : find_sockets(value, ret);
 }
 
-static int run(char *const args[], const char *what)
+static int run_systemctl(char *const args[], const char *what)
 {
 	int err = systemctl(args, NULL, 0);
 
@@ -204,7 +204,7 @@ int systemd_reload(void)
 {
 	char *const args[] = { "systemctl", "daemon-reload", NULL };
 
-	return run(args, "systemctl daemon-reload");
+	return run_systemctl(args, "systemctl daemon-reload");
 }
 
 int systemd_do(const char *verb, const char *unit)
@@ -213,5 +213,5 @@ int systemd_do(const char *verb, const char *unit)
 	char what[UNIT_NAME_MAX + 32];
 
 	snprintf(what, sizeof(what), "systemctl %s %s", verb, unit);
-	return run(args, what);
+	return run_systemctl(args, what);
 }

@@ -19,6 +19,10 @@ struct units {
  */
 int units_find(const struct words *names, bool with_itself, struct units *ret);
 
+/* The unit whose cgroup has this path: a .service or .socket, which is the end of the
+ * path itself; NULL where it is none. */
+const char *unit_of_path(const char *path);
+
 bool units_include(const struct units *units, const char *name);
 
 /* Only sockets that are made from now on change: restarts what runs, or says
