@@ -95,7 +95,7 @@ static int write_and_check(struct run *run)
 	return err;
 }
 
-static void take_back(const struct run *run)
+static void take_back_dropins(const struct run *run)
 {
 	bool changed = false;
 
@@ -107,7 +107,7 @@ static void take_back(const struct run *run)
 		systemd_reload();
 }
 
-static void tell(const struct run *run)
+static void tell_enabled(const struct run *run)
 {
 	for (size_t i = 0; i < run->units.n; i++) {
 		printf("%s %s\n", run->undo[i].changed ? "enabled" : "already enabled",
@@ -131,9 +131,9 @@ static int enable_all(struct run *run)
 		return fault(ENOMEM, "units: out of memory");
 	err = write_and_check(run);
 	if (err)
-		take_back(run);
+		take_back_dropins(run);
 	else
-		tell(run);
+		tell_enabled(run);
 	for (size_t i = 0; i < run->n_written; i++)
 		dropin_forget(&run->undo[i]);
 	free(run->undo);

@@ -109,7 +109,7 @@ static int write_text(const char *path, const char *fresh, const char *text)
 }
 
 /* A directory that was there keeps its mode. */
-static int make_dir(const char *dir, bool *ret_made)
+static int make_unit_dir(const char *dir, bool *ret_made)
 {
 	*ret_made = !mkdir(dir, 0755);
 	if (*ret_made)
@@ -128,7 +128,7 @@ static int write_files(const struct names *names, const char *text, struct dropi
 	undo->changed = !err && (!undo->file || strcmp(undo->file, text) || undo->older);
 	if (!undo->changed)
 		return err;
-	err = make_dir(names->dir, &undo->made_dir);
+	err = make_unit_dir(names->dir, &undo->made_dir);
 	if (!err)
 		err = write_text(names->file, names->fresh, text);
 	if (!err && unlink(names->older) && errno != ENOENT)
@@ -155,7 +155,7 @@ int dropin_write(const struct unit *unit, const struct command *command, const c
 	return err;
 }
 
-static void put_back(const char *path, const char *fresh, const char *text)
+static void restore_file(const char *path, const char *fresh, const char *text)
 {
 	if (text)
 		write_text(path, fresh, text);
@@ -170,8 +170,8 @@ void dropin_take_back(const struct unit *unit, const struct dropin_undo *undo)
 	if (!undo->changed)
 		return;
 	name_files(unit, &names);
-	put_back(names.file, names.fresh, undo->file);
-	put_back(names.older, names.fresh, undo->older);
+	restore_file(names.file, names.fresh, undo->file);
+	restore_file(names.older, names.fresh, undo->older);
 	if (undo->made_dir)
 		rmdir(names.dir);
 }
