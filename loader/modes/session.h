@@ -22,6 +22,10 @@ void session_tidy(const struct maps *maps);
 /* The same for entries of cgroups that are gone. */
 void session_tidy_services(const struct maps *maps);
 
+/* Puts strip right in every covered namespace, for a mode whose work is another: what
+ * fails is a note. */
+void session_cover(const struct maps *maps);
+
 /* Adds the namespaces that the processes of this cgroup are in. */
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
 

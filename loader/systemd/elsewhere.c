@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/elsewhere.h"
 #include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "host/cgroup_tree.h"
 #include "host/listeners.h"
 #include "host/netns.h"
