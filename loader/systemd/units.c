@@ -56,7 +56,7 @@ static int add_parts(const struct unit *unit, struct units *units, bool *ret_fou
 	return err;
 }
 
-static int find(const char *given, bool with_itself, struct units *units)
+static int find_named(const char *given, bool with_itself, struct units *units)
 {
 	bool has_parts = false;
 	struct unit unit;
@@ -78,7 +78,7 @@ int units_find(const struct words *names, bool with_itself, struct units *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; !err && i < names->n; i++)
-		err = find(names->list[i], with_itself, ret);
+		err = find_named(names->list[i], with_itself, ret);
 	if (err)
 		free(ret->list);
 	return err;
