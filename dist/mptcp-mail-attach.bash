@@ -65,7 +65,7 @@ _mptcp_mail_attach_units() {
 _mptcp_mail_attach_enabled() {
 	local file
 
-	for file in /etc/systemd/system/*.d/mptcp-mail-attach.conf; do
+	for file in /etc/systemd/system/*.d/{,zz-}mptcp-mail-attach.conf; do
 		[[ ! -e $file ]] || printf '%s\n' "$(basename "${file%.d/*}")"
 	done
 }

@@ -29,7 +29,7 @@ static struct {
 	struct termios before;
 } screen;
 
-static void write_all(const char *text, size_t size)
+static void write_to_screen(const char *text, size_t size)
 {
 	while (size) {
 		ssize_t n = write(STDOUT_FILENO, text, size);
@@ -41,7 +41,7 @@ static void write_all(const char *text, size_t size)
 	}
 }
 
-static void enter(void)
+static void enter_screen(void)
 {
 	struct termios keys;
 
@@ -54,7 +54,7 @@ static void enter(void)
 		keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &keys);
 	}
-	write_all(ENTER, strlen(ENTER));
+	write_to_screen(ENTER, strlen(ENTER));
 	screen.entered = true;
 }
 
@@ -62,7 +62,7 @@ static void leave(void)
 {
 	if (!screen.entered)
 		return;
-	write_all(LEAVE, strlen(LEAVE));
+	write_to_screen(LEAVE, strlen(LEAVE));
 	if (screen.changed)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen.before);
 	screen.entered = false;
@@ -93,7 +93,7 @@ int screen_begin(bool in_place)
 	if (screen.signals < 0)
 		return fault(errno, "--watch: cannot wait for signals (%s)", strerror(errno));
 	screen.in_place = in_place;
-	enter();
+	enter_screen();
 	return 0;
 }
 
@@ -154,7 +154,7 @@ void screen_draw(const char *text, size_t size)
 			lines - shown);
 	fputs(REST_OF_SCREEN, out);
 	if (!fclose(out))
-		write_all(drawn, drawn_size);
+		write_to_screen(drawn, drawn_size);
 	free(drawn);
 }
 
@@ -171,7 +171,7 @@ static void pause_here(void)
 {
 	leave();
 	raise(SIGSTOP);
-	enter();
+	enter_screen();
 }
 
 static enum screen_woken take_signals(void)

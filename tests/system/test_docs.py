@@ -127,7 +127,7 @@ def test_page_has_the_default_ports(page):
 
 def test_page_has_the_drop_in(page):
     line = re.search(r"^ExecStartPre=.*$", page, re.M).group()
-    assert line == re.search(r"^ExecStartPre=.*$", text("dist/examples/postfix.service.d/mptcp-mail-attach.conf"),
+    assert line == re.search(r"^ExecStartPre=.*$", text("dist/examples/postfix.service.d/zz-mptcp-mail-attach.conf"),
                              re.M).group()
 
 
