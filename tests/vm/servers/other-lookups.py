@@ -5,9 +5,8 @@ GUEST = "systemd-lookups"
 TESTS = "test_lookups.py"
 
 import machine
-import mma
 import postfix
-from databases import start_mariadb, start_opendkim, start_postgresql, start_rspamd, start_slapd
+from databases import await_rspamd, start_mariadb, start_opendkim, start_postgresql, start_rspamd, start_slapd
 from lookups import Lookup, delivery, filtered, login, recipients, signed
 
 PROXIED, DIRECT = "proxymap", "smtpd"
@@ -111,11 +110,11 @@ class Lookups(postfix.Postfix):
                 Lookup("Dovecot", "passdb ldap", "auth", 389, login("ldap.test"))]
 
     def configure(self):
+        start_rspamd()
         start_postgresql(["pgsql.test"])
         start_mariadb([domain for domain, (table, _, _) in TABLES.items() if "mysql" in table] + ["mysql.test"])
         start_slapd([domain for domain, (table, _, _) in TABLES.items() if "ldap" in table] + ["ldap.test"])
         start_opendkim("client.test")
-        start_rspamd()
         with open("/etc/ldap/ldap.conf", "a", encoding="ascii") as f:
             f.write("KEEPALIVE_IDLE 60\nKEEPALIVE_PROBES 3\nKEEPALIVE_INTERVAL 10\nNETWORK_TIMEOUT 10\n")
         super().configure()
@@ -126,7 +125,7 @@ class Lookups(postfix.Postfix):
         for domain, (table, _, _) in TABLES.items():
             machine.write(f"/etc/postfix/{domain}.cf", POSTFIX[table.split(":")[-1]] % domain)
         machine.write("/etc/dovecot/dovecot.conf", DOVECOT)
-        mma.run(["doveconf", "-n"])
+        await_rspamd()
 
 
 SERVER = Lookups()

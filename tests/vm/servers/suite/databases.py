@@ -87,6 +87,11 @@ disable_hyperscan = true;
                  "ratelimit", "history_redis", "mx_check", "hfilter", "bayes_expiry", "maillist", "once_received", "multimap", "whitelist",
                  "reputation", "mime_types"):
         machine.write(f"/etc/rspamd/local.d/{name}.conf", "enabled = false;\n")
+    machine.write("/etc/rspamd/override.d/lang_detection.inc", 'languages = ["en"];\n')
     machine.systemctl("start", "rspamd.service")
-    machine.await_port(11332)
-    machine.await_port(11333)
+
+
+def await_rspamd():
+    """It says that it has started, and reads its configuration for a minute or more."""
+    machine.await_port(11332, 400)
+    machine.await_port(11333, 60)
