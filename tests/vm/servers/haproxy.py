@@ -40,6 +40,7 @@ class HaProxy(nginx.Nginx):
     features = {}
 
     def configure(self):
+        machine.systemctl("stop", *self.units)  # Debian starts what it installs
         self.configure_backends()
         machine.sh(f"cat {CERT} {KEY} >/etc/suite/haproxy.pem")
         machine.write("/etc/haproxy/haproxy.cfg", CONF)
