@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which sockets become MPTCP, and which are as if this project were not there."""
 
+import contextlib
 import errno
 import itertools
 import json
 import os
+import signal
 import socket
-from contextlib import contextmanager
 
 import pytest
 
 from invariant import PORT as NEVER_LISTED
-from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, inside, is_mptcp, join,
-                 listen, make_socket, mma, resident, run, so_protocol, sysctl, try_connection, unshare)
+from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, fork, inside, is_mptcp, join,
+                 listen, make_socket, mma, resident, run, so_protocol, status, sysctl, try_connection, unshare)
 
 FLAGS = [0, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK]
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
@@ -129,6 +130,34 @@ def test_parents_and_siblings(cgroup):
         assert protocol(cgroup=outside) == TCP, outside
 
 
+def test_a_task_that_moves_while_it_makes_sockets(cgroup):
+    """Out of an attached tree and back: it is judged by one cgroup, the one that it was in. Judged by two, the
+    cgroup that it left would be remembered as a bystander, and the tasks in there would stay TCP. (Levels
+    that other attached paths use make the walk long, as the moment is short.)"""
+    moves = 3000
+    inner, decoy = cgroup.child("level0"), cgroup
+    with contextlib.ExitStack() as stack:
+        outside = Cgroup()
+        stack.callback(outside.remove)
+        attach(cgroup)
+        for level in range(8):
+            inner, decoy = inner.child(f"level{level + 1}"), decoy.child("decoy")
+            attach(decoy)
+
+        def storm():
+            while True:
+                with socket.socket():
+                    pass
+        pid, _ = fork(storm, cgroup=inner)
+        stack.callback(os.waitpid, pid, 0)
+        stack.callback(os.kill, pid, signal.SIGKILL)
+        for _ in range(moves):
+            for place in (outside, inner):
+                with open(f"{place}/cgroup.procs", "w", encoding="ascii") as f:
+                    f.write(str(pid))
+        assert protocol(cgroup=inner) == MPTCP
+
+
 def test_bystander_attached_later(cgroup):
     """What upgrade remembers of a cgroup ends when it, or one above it, is attached."""
     inner = cgroup.child("inner")
@@ -228,7 +257,7 @@ def test_fresh_namespace_stays_tcp(cgroup):
     assert protocol(cgroup=cgroup) == MPTCP
 
 
-@contextmanager
+@contextlib.contextmanager
 def namespace_of_service(cgroup):
     """A fresh network namespace in which a process of the cgroup is: its path."""
     with resident(lambda: unshare(CLONE_NEWNET), cgroup=cgroup) as pid:
@@ -405,6 +434,31 @@ def test_self_in_control_subgroup(cgroup):
 def test_relative_path(cgroup):
     mma("--cgroup", cgroup.path[1:], check=True)
     assert protocol(cgroup=cgroup) == MPTCP
+
+
+def test_path_as_status_and_proc_write_it(cgroup):
+    """In a slice that is not there yet, too, and with every mode."""
+    inner = cgroup.child("mail.service")
+    with resident(cgroup=inner) as pid, open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+        path = f.read().strip().removeprefix("0::")
+    assert mma("--cgroup", path, check=True).out == f"attached {path}\n"
+    assert protocol(cgroup=inner) == MPTCP
+    assert mma("--check", "--cgroup", path).rc == 0
+    assert mma("--cgroup", "/later.slice/x.service", check=True).out == "attached /later.slice/x.service\n"
+    assert [s["path"] for s in status()["services"]] == ["/later.slice/x.service", path]
+    for path in [s["path"] for s in status()["services"]]:
+        mma("--detach", "--cgroup", path, check=True)
+    assert protocol(cgroup=inner) == TCP
+
+
+def test_name_of_a_unit(cgroup):
+    """Whose cgroup is not in the root: its path is proposed; and where there is none, the likely one."""
+    inner = cgroup.child("postfix@-.service")
+    done = mma("--cgroup", inner.name)
+    assert done == (2, "", f"mptcp-mail-attach: postfix@-.service: the name of a unit; give the path of its cgroup, {inner.path}\n")
+    assert not os.path.exists(PINS)
+    done = mma("--cgroup", "nginx.service", check=True)
+    assert "more likely /system.slice/nginx.service" in done.err
 
 
 def test_many_cgroups_in_one_run(cgroup):
