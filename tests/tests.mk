@@ -125,8 +125,9 @@ fuzz-corpus: $(FUZZ_BIN)
 coverage:
 	@tests/coverage
 
-# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the table of it.
+# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the tables of it.
 .PHONY: servers
 servers:
 	@rc=0; tests/vm/servers/run || rc=$$?; \
-	tests/vm/servers/table build/servers >docs/servers.md.new && mv docs/servers.md.new docs/servers.md; exit $$rc
+	tests/vm/servers/table build/servers >docs/servers.md.new && mv docs/servers.md.new docs/servers.md; \
+	tests/vm/servers/lookups-table build/servers >docs/lookups.md.new && mv docs/lookups.md.new docs/lookups.md; exit $$rc
