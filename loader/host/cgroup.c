@@ -41,6 +41,11 @@ const char *cgroup_below(const struct mount *mount, const char *path)
 	return path + len;
 }
 
+bool cgroup_key_is_id(const struct mma_path_key *key)
+{
+	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
+}
+
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
 {
 	struct mount mount;
@@ -50,7 +55,7 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 	*ret_there = false;
 	ret->key = *key;
 	ret->dir[0] = '\0';
-	ret->by_id = !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
+	ret->by_id = cgroup_key_is_id(key);
 	err = cgroup_mount(&mount);
 	if (err)
 		return err;

@@ -18,7 +18,10 @@ struct cgroup {
 	bool by_id;
 };
 
+/* What the key of a cgroup begins with that is attached by its id alone: it is not
+ * followed, and goes with its cgroup. Everything else that says so follows from this. */
 #define CGROUP_BY_ID "id:"
+bool cgroup_key_is_id(const struct mma_path_key *key);
 
 /* The cgroup2 mount: 0, or a fault with the remedy. */
 int cgroup_mount(struct mount *ret);
