@@ -22,14 +22,6 @@ def protocol(**place):
         return so_protocol(sock)
 
 
-def upgrade_id():
-    fd = bpfsys.obj_get(f"{PINS}/progs/upgrade")
-    try:
-        return bpfsys.fields_of(fd)["prog_id"]
-    finally:
-        os.close(fd)
-
-
 def each_refuses(cgroup, *words):
     """And changes nothing."""
     before = objects()
@@ -44,7 +36,7 @@ def each_refuses(cgroup, *words):
 
 def test_mounted_over(cgroup):
     attach(cgroup)
-    number = upgrade_id()
+    number = bpfsys.program_of(f"{PINS}/progs/upgrade")
     run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
     try:
         each_refuses(cgroup, "another file system (bpf) is mounted over", f"id {number}", "umount /sys/fs/bpf")
