@@ -11,6 +11,10 @@ DOCDIR   = $(PREFIX)/share/doc/mptcp-mail-attach
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 UNITDIR  = $(PREFIX)/lib/systemd/system
 RULESDIR = $(PREFIX)/lib/udev/rules.d
+LIBEXECDIR = $(PREFIX)/libexec/mptcp-mail-attach
+# Where others look for them, whatever the prefix.
+HOOKSDIR = /usr/share/containers/oci/hooks.d
+CONFDIR  = /etc/mptcp-mail-attach
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -100,7 +104,7 @@ deps:
 
 MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
-EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*.conf))
+EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*))
 
 .PHONY: man
 man: $(MAN)
@@ -110,7 +114,8 @@ $(MAN): man/mptcp-mail-attach.8.scd VERSION | $(BUILD)/loader
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | scdoc > $@.tmp && mv $@.tmp $@
 
 # What names the command, names it where it is installed.
-at_sbin = sed 's|/usr/sbin/|$(SBINDIR)/|' $(1) | install -D -m 0644 /dev/stdin "$(DESTDIR)$(2)"
+at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/mptcp-mail-attach|$(LIBEXECDIR)|' $(1) | \
+	install -D -m $(or $(3),0644) /dev/stdin "$(DESTDIR)$(2)"
 
 .PHONY: install uninstall
 install: $(BIN) $(MAN)
@@ -119,10 +124,19 @@ install: $(BIN) $(MAN)
 	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
 	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
+	$(call at_sbin,dist/containers/hook,$(LIBEXECDIR)/hook,0755)
+	$(call at_sbin,dist/containers/50-mptcp-mail-attach.json,$(HOOKSDIR)/50-mptcp-mail-attach.json)
+	$(call at_sbin,dist/containers/runtime,$(CONFDIR)/runtime,0755)
 	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
+# Containers whose runtime is the wrapper do not start without it.
 uninstall:
-	rm -f "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
+	@if grep -qs mptcp-mail-attach/runtime "$(DESTDIR)/etc/docker/daemon.json"; then \
+		echo "$(CONFDIR)/runtime stays: /etc/docker/daemon.json names it" >&2; \
+	else rm -f "$(DESTDIR)$(CONFDIR)/runtime"; rmdir "$(DESTDIR)$(CONFDIR)" 2>/dev/null || :; fi
+	rm -rf "$(DESTDIR)$(LIBEXECDIR)"
+	rm -f "$(DESTDIR)$(HOOKSDIR)/50-mptcp-mail-attach.json" \
+		 "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
 		"$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8" \
 		"$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach" \
 		"$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules" \

@@ -59,6 +59,8 @@ static int run(const struct request *request)
 		return enable_run(request);
 	case MODE_DISABLE:
 		return disable_run(request);
+	case MODE_OCI:
+		return oci_run(request);
 	case MODE_STATUS:
 		return status_run(request);
 	case MODE_CHECK:

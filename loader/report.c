@@ -38,6 +38,15 @@ void fault_remember(enum mma_exit code, const char *fmt, ...)
 	va_end(args);
 }
 
+void fault_about(const char *what)
+{
+	char text[sizeof(fault_text)];
+
+	memcpy(text, fault_text, sizeof(text));
+	snprintf(fault_text, sizeof(fault_text), "%.512s: %.*s", what, (int)sizeof(text) - 520,
+		 text);
+}
+
 void fault_forget(void)
 {
 	fault_text[0] = '\0';

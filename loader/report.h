@@ -45,6 +45,9 @@ static inline int fault_code(int err)
 #define fault_usage(...) fault_with(MMA_EXIT_USAGE, EINVAL, __VA_ARGS__)
 #define fault_kernel(err, ...) fault_with(MMA_EXIT_KERNEL, err, __VA_ARGS__)
 
+/* Puts "what: " in front of the remembered text. */
+void fault_about(const char *what);
+
 /* For a caller that goes on without what failed. */
 void fault_forget(void);
 

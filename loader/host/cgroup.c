@@ -149,35 +149,41 @@ static const char *below_mount(const struct mount *mount, const char *path)
 	return path + len;
 }
 
-/* The cgroup of this process: "0::/path" of cgroups(7). systemd runs some
- * processes of a service in its sub-cgroup ".control" (Delegate=). */
-static int own_path(char *ret_path, size_t size)
+/* The cgroup of a process, of its file in /proc: "0::/path" of cgroups(7); -ENOENT
+ * where it is in none of the v2 hierarchy. */
+static int path_of_process(const char *proc_file, char *ret_path, size_t size)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
+	FILE *file = fopen(proc_file, "re");
 	char line[PATH_MAX];
 	int err = -ENOENT;
 
 	if (!file)
-		return fault(errno, "/proc/self/cgroup: cannot be read (%s); mount proc",
+		return fault(errno, "%s: cannot be read (%s); mount proc", proc_file,
 			     strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
-		char *last;
-
 		if (strncmp(line, "0::", 3))
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		last = strrchr(line, '/');
-		if (last && !strcmp(last, "/.control"))
-			*last = '\0';
 		snprintf(ret_path, size, "%s", line + 3);
 		err = 0;
 	}
 	fclose(file);
-	if (err)
+	return err;
+}
+
+/* systemd runs some processes of a service in its sub-cgroup ".control" (Delegate=). */
+static int own_path(char *ret_path, size_t size)
+{
+	int err = path_of_process("/proc/self/cgroup", ret_path, size);
+	char *last = strrchr(ret_path, '/');
+
+	if (err == -ENOENT)
 		return fault(
 			ENOENT,
 			"self: this process is in no cgroup of the v2 hierarchy; mount cgroup2");
-	return 0;
+	if (!err && last && !strcmp(last, "/.control"))
+		*last = '\0';
+	return err;
 }
 
 int cgroup_resolve(const char *arg, struct cgroup *ret)
@@ -260,6 +266,32 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret)
 	return 0;
 }
 
+int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size)
+{
+	struct mount mount;
+	const char *below;
+	int err = path_of_process(proc_file, ret_path, size);
+
+	if (err == -ENOENT)
+		return fault(
+			ENOENT,
+			"it is in no cgroup of the v2 hierarchy; boot with cgroup v2 (unified)");
+	if (!err)
+		err = need_cgroup2(&mount);
+	if (err)
+		return err;
+	below = below_mount(&mount, ret_path);
+	if (!below || strstr(ret_path, "/../") || !strcmp(below, "/"))
+		return fault(
+			ENOENT,
+			"its cgroup %s is not below the cgroup2 mount %s; run this on the host",
+			ret_path, mount.point);
+	if (strlen(mount.point) + strlen(below) >= sizeof(ret->dir))
+		return fault(ENAMETOOLONG, "%.40s…: its cgroup's path is too long", ret_path);
+	stpcpy(stpcpy(ret->dir, mount.point), below);
+	return key_by_id(ret_path, ret);
+}
+
 int cgroup_id(const char *dir, uint64_t *ret_id)
 {
 	struct kernfs_handle handle = {
@@ -287,7 +319,7 @@ uint64_t cgroup_level_bit(const struct mma_path_key *key)
 	unsigned int level = 0;
 
 	if (key->path[0] != '/')
-		return ~1ULL;
+		return CGROUP_EVERY_LEVEL;
 	for (const char *c = key->path; *c; c++)
 		level += *c == '/';
 	return level <= MMA_MAX_LEVEL ? 1ULL << level : 0;

@@ -28,13 +28,22 @@ int cgroup_resolve(const char *arg, struct cgroup *ret);
  * gone. */
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret);
 
+/*
+ * The cgroup that a process is in, to be attached by its id, for containers have
+ * paths that never come back. proc_file: the process's "cgroup" in /proc. ret_path:
+ * its path from the root. 0 or a fault.
+ */
+int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size);
+
 /* The id of the cgroup now: 0, -ENOENT where there is none, -errno. */
 int cgroup_id(const char *dir, uint64_t *ret_id);
 
 /* The same, of one that may not be there: 0, -ENOENT, or a fault. */
 int cgroup_find_id(const char *dir, uint64_t *ret_id);
 
-/* Level below the root: 1 for "/system.slice". By id: unknown, all levels. */
+/* Level below the root: 1 for "/system.slice". By id: unknown, every level but the
+ * root's. */
+#define CGROUP_EVERY_LEVEL (~1ULL)
 uint64_t cgroup_level_bit(const struct mma_path_key *key);
 
 /* Makes a key that of the cgroup above; false where that is the root, or unknown. */

@@ -8,6 +8,7 @@
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,16 @@ static int each_endpoint(const struct nlmsghdr *message, void *ret)
 	return mnl_attr_parse(message, sizeof(struct genlmsghdr), read_endpoint, ret);
 }
 
+static int find_family(uint16_t *ret_family)
+{
+	char buffer[SMALL];
+	struct nlmsghdr *message =
+		generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
+
+	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
+	return ask(NETLINK_GENERIC, message, each_family, ret_family);
+}
+
 int path_manager_read(struct path_manager *ret)
 {
 	struct nlmsghdr *message;
@@ -118,9 +129,7 @@ int path_manager_read(struct path_manager *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->in_user_space = sysctl_number("/proc/sys/net/mptcp/pm_type") == USER_SPACE;
-	message = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
-	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	err = ask(NETLINK_GENERIC, message, each_family, &family);
+	err = find_family(&family);
 	if (err)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_LIMITS, NLM_F_ACK);
@@ -129,6 +138,29 @@ int path_manager_read(struct path_manager *ret)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_ADDR, NLM_F_DUMP);
 	return ask(NETLINK_GENERIC, message, each_endpoint, ret);
+}
+
+int path_manager_signal(int family, const void *address)
+{
+	struct nlmsghdr *message;
+	struct nlattr *endpoint;
+	char buffer[SMALL];
+	uint16_t generic = 0;
+	int err = find_family(&generic);
+
+	if (err)
+		return err;
+	message = generic_request(buffer, generic, MPTCP_PM_CMD_ADD_ADDR, NLM_F_ACK);
+	endpoint = mnl_attr_nest_start(message, MPTCP_PM_ATTR_ADDR);
+	mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_FAMILY, (uint16_t)family);
+	if (family == AF_INET)
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR4, sizeof(struct in_addr), address);
+	else
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR6, sizeof(struct in6_addr), address);
+	mnl_attr_put_u32(message, MPTCP_PM_ADDR_ATTR_FLAGS, MPTCP_PM_ADDR_FLAG_SIGNAL);
+	mnl_attr_nest_end(message, endpoint);
+	err = ask(NETLINK_GENERIC, message, NULL, NULL);
+	return err == -EEXIST ? 0 : err;
 }
 
 static int each_policy(const struct nlmsghdr *message, void *ret_count)

@@ -5,6 +5,7 @@
 #include "attached/lock.h"
 #include "attached/repair.h"
 #include "report.h"
+#include "attached/services.h"
 #include "attached/strip_links.h"
 
 #include <errno.h>
@@ -37,8 +38,10 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 
 int session_sweep(const struct maps *maps)
 {
-	int err = strip_sweep(maps);
+	int err = services_sweep_by_id(maps);
 
+	if (!err)
+		err = strip_sweep(maps);
 	if (!err)
 		err = repair_sweep(maps);
 	return err ? err : pins_sweep();

@@ -15,8 +15,8 @@ int session_begin(struct maps *ret);
 /* The cgroups of a request, resolved. The caller frees the array. */
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
-/* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. */
+/* Takes out containers that are gone; unpins the links of what is gone: interfaces,
+ * namespaces, cgroups; and what killed runs left. */
 int session_sweep(const struct maps *maps);
 
 /* Adds the namespaces that the processes of this cgroup are in. */
