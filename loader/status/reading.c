@@ -91,6 +91,17 @@ static int read_tree(struct gather *gather, struct status_service *service)
 	return err;
 }
 
+/* A path that is not followed is no key: it is read now. */
+static void read_by_id_path(struct status_service *service)
+{
+	uint64_t id;
+
+	if (!service->cgroup.by_id || cgroup_id(service->cgroup.dir, &id) ||
+	    cgroup_path_of_id(id, service->by_id_path, sizeof(service->by_id_path)))
+		return;
+	service->is_container = container_of_path(service->by_id_path, &service->container);
+}
+
 static int read_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
 {
 	struct gather *gather = data;
@@ -100,6 +111,8 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 
 	if (cgroup_of_key(key, &service.cgroup))
 		fault_forget(); /* gone; its key is filled all the same */
+	else
+		read_by_id_path(&service);
 	if (service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
