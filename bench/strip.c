@@ -11,6 +11,7 @@
  * statistics of programs say (BPF_ENABLE_STATS), less the empty program's.
  */
 #include "abi.h"
+#include "measure.h"
 #include "place.h"
 #include "throughput.h"
 
@@ -27,7 +28,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MPTCP 262
@@ -41,20 +41,6 @@
 static int copies, rounds;
 static int empties[MAX_COPIES], strips[MAX_COPIES];
 static struct strip_maps maps;
-
-double cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-void say(const char *what, const char *variant, double value)
-{
-	printf("%s\t%s\t%.3f\n", what, variant, value);
-	fflush(stdout);
-}
 
 static void allow(uint16_t port, uint8_t roles)
 {

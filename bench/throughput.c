@@ -5,6 +5,7 @@
  * comes and goes: slices with and without it lie side by side.
  */
 #include "throughput.h"
+#include "measure.h"
 #include "place.h"
 
 #include <arpa/inet.h>

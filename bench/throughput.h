@@ -3,11 +3,6 @@
 #ifndef MMA_THROUGHPUT_H
 #define MMA_THROUGHPUT_H
 
-/* This thread's processor time, nanoseconds. */
-double cpu_time(void);
-
-void say(const char *what, const char *variant, double value);
-
 /* Prints "throughput<TAB>none|strip<TAB>bytes each second" for each slice. */
 void throughput(int prog, int pairs);
 

@@ -10,6 +10,8 @@
  * Changes nothing, and fails to not counting.
  */
 #include "allowlist.h"
+#include "service.h"
+#include "tcp.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
@@ -18,10 +20,6 @@
 #define MPTCP_EVENT_CLOSED 3
 #define MPTCP_EVENT_SUB_ESTABLISHED 10
 #define MPTCP_EVENT_SUB_CLOSED 11
-
-#define TCP_ESTABLISHED 1
-#define TCP_FLAGS_BYTE 13
-#define TCP_SYN 0x02
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -59,31 +57,6 @@ static __always_inline bool is_counted_here(const struct sock *sk, enum mma_conn
 	return false;
 }
 
-struct search {
-	__u64 cgroup; /* a struct cgroup */
-	__u64 levels; /* in use, from the one at hand on */
-	__u32 slot; /* out: of the nearest service */
-};
-
-static long look_at_level(__u64 level, void *data)
-{
-	struct mma_service_ref *service;
-	struct search *search = data;
-	bool in_use = search->levels & 1;
-	__u64 id;
-
-	search->levels >>= 1;
-	if (!in_use)
-		return !search->levels;
-	id = ancestor_of(search->cgroup, level);
-	if (!id)
-		return 1;
-	service = service_of(id);
-	if (service)
-		search->slot = service->slot;
-	return 0;
-}
-
 static __always_inline void add(const struct mma_account_key *key, enum mma_connection what)
 {
 	struct mma_account fresh = {}, *account;
@@ -110,22 +83,19 @@ static __always_inline void add(const struct mma_account_key *key, enum mma_conn
 static __always_inline void account(const struct sock *sk, enum mma_role role,
 				    enum mma_connection what, const struct sock *claimed)
 {
-	struct search search = { .slot = MMA_NO_SLOT };
 	struct mma_account_key key = { .role = role };
 	struct mma_meta *m;
+	__u64 cgroup;
 	__u32 zero = 0;
 
 	m = bpf_map_lookup_elem(&meta, &zero);
 	if (!m || *(__u64 *)m->build_id != own_build)
 		return;
-	/* A number: the verifier has no arithmetic for the pointer. */
-	search.cgroup = (__u64)BPF_CORE_READ((const struct tcp_sock *)sk,
-					     inet_conn.icsk_inet.sk.sk_cgrp_data.cgroup);
-	search.levels = m->strip_levels;
-	bpf_loop(MMA_MAX_LEVEL + 1, look_at_level, &search, 0);
-	if (search.slot == MMA_NO_SLOT || (claimed && !is_counted_here(claimed, what)))
+	cgroup = (__u64)BPF_CORE_READ((const struct tcp_sock *)sk,
+				      inet_conn.icsk_inet.sk.sk_cgrp_data.cgroup);
+	if (!find_service_of_socket(cgroup, m->strip_levels, &key.slot) ||
+	    key.slot == MMA_NO_SLOT || (claimed && !is_counted_here(claimed, what)))
 		return;
-	key.slot = search.slot;
 	key.port = role == MMA_ROLE_LISTEN ? AS_SOCK(sk).__sk_common.skc_num
 					   : bpf_ntohs(AS_SOCK(sk).__sk_common.skc_dport);
 	if (what == MMA_CONN_FELL_BACK && !allowed(key.port, role))

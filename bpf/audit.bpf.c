@@ -12,12 +12,12 @@
  * operation. Fails to not counting.
  */
 #include "audit_abi.h"
+#include "tcp.h"
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define AF_INET 2
 #define PF_KTHREAD 0x00200000
 #define IPV4_LOOPBACK 127
 

@@ -39,6 +39,7 @@ struct sock_common {
 	__be16 skc_dport; /* the remote one */
 	__u16 skc_num; /* the local one, in host order */
 	volatile unsigned char skc_state;
+	struct sock *skc_listener; /* of a request: rsk_listener */
 } __core;
 
 struct sock {
@@ -72,9 +73,15 @@ struct net_generic {
 	};
 } __core;
 
+struct netns_ipv4 {
+	int sysctl_ip_prot_sock; /* net.ipv4.ip_unprivileged_port_start */
+} __core;
+
 struct net {
 	__u64 net_cookie;
+	struct user_namespace *user_ns;
 	struct net_generic *gen;
+	struct netns_ipv4 ipv4;
 } __core;
 
 typedef struct {
@@ -93,6 +100,7 @@ struct sk_buff {
 	unsigned char *head, *data;
 	__u16 network_header, transport_header; /* from head */
 	struct net_device *dev;
+	struct sock *sk;
 	unsigned long _skb_refdst; /* struct dst_entry *, and flags below it */
 	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info */
 } __core;
@@ -130,9 +138,20 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 } __core;
 
+/* Linux 6.3 and later; before, it had an array. */
+typedef struct {
+	__u64 val;
+} __core kernel_cap_t;
+
+struct cred {
+	kernel_cap_t cap_permitted;
+	struct user_namespace *user_ns; /* in which the capabilities hold */
+} __core;
+
 struct task_struct {
 	unsigned int flags;
 	struct css_set *cgroups;
+	const struct cred *cred;
 	struct task_struct *group_leader;
 	char comm[16];
 	struct nsproxy *nsproxy;

@@ -76,6 +76,15 @@ struct {
 	__type(value, struct mma_account);
 } accounts __weak SEC(".maps");
 
+/* What the list grants, in short. Written by the loader and by watch_list, each
+ * its own entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MMA_N_SUMMARIES);
+	__type(key, __u32);
+	__type(value, struct mma_summary);
+} summary __weak SEC(".maps");
+
 /* What this attachment is, and the levels in use. Written by the loader only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -83,6 +92,19 @@ struct {
 	__type(key, __u32);
 	__type(value, struct mma_meta);
 } meta __weak SEC(".maps");
+
+/*
+ * Reads a number after all that was done before, and before any look-up that
+ * follows. An atomic operation that fetches is a full barrier in the kernel's memory
+ * model; this one adds nothing, which the compiler must not know.
+ */
+static __always_inline __u32 read_in_order(__u32 *number)
+{
+	__u32 nothing = 0;
+
+	barrier_var(nothing);
+	return __sync_fetch_and_add(number, nothing);
+}
 
 /* One counter of a service: +1. A slot out of range counts nothing. */
 static __always_inline void count(__u32 slot, enum mma_counter counter)

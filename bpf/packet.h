@@ -4,24 +4,17 @@
 #define MMA_PACKET_H
 
 #include "kernel_types.h"
+#include "tcp.h"
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #define IPPROTO_HOPOPTS 0
-#define IPPROTO_TCP 6
 #define IPPROTO_ROUTING 43
 #define IPPROTO_DSTOPTS 60
 #define IP_FRAGMENT_OFFSET 0x1fff
 #define MAX_EXTENSION_HEADERS 8
-
-#define TCP_HEADER_SIZE 20
-#define TCP_FLAGS_BYTE 13
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-#define TCP_CHECKSUM_OFFSET 16
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
 

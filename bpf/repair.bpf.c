@@ -15,16 +15,16 @@
  * something (TCP_USER_TIMEOUT, TCP_MD5SIG, TCP_ULP, ...).
  */
 #include "kernel_types.h"
+#include "tcp.h"
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #define SOL_IP 0
-#define SOL_TCP 6
+#define SOL_TCP IPPROTO_TCP
 #define IP_OPTIONS 4
 #define TCP_MAXSEG 2
 #define TCP_QUICKACK 12
-#define IPPROTO_MPTCP 262
 #define ENOPROTOOPT 92
 #define EOPNOTSUPP 95
 

@@ -10,10 +10,8 @@
  * whose listener it cannot find is stripped: plain TCP.
  */
 #include "allowlist.h"
+#include "service.h"
 #include "strip_packet.h"
-
-#define IPPROTO_TCP 6
-#define SOCK_STREAM 1
 
 #define SKB_DST_FLAGS 1UL /* low bits of sk_buff._skb_refdst (SKB_DST_NOREF) */
 #define NFCT_INFO 7UL /* low bits of sk_buff._nfct (NFCT_INFOMASK) */
@@ -79,48 +77,18 @@ static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *t
 	}
 }
 
-/* Whose packet it is: the nearest attached ancestor of a cgroup. */
-struct owner {
-	struct __sk_buff *ctx; /* by its socket, for a request its listener */
-	__u64 cgroup; /* or by this struct cgroup */
-	__u64 levels; /* in use, from the one at hand on */
-	__u32 slot; /* out: of the service */
-	bool found; /* out */
-};
+#define AS_SOCK(s) ((const struct tcp_sock *)(s))->inet_conn.icsk_inet.sk
 
-static __always_inline __u64 ancestor_id(const struct owner *owner, int level)
+/* The struct cgroup in which the packet's socket was made; of a request, its
+ * listener's (skb_to_full_sk). */
+static __always_inline __u64 cgroup_of_sender(struct __sk_buff *ctx, __u32 state)
 {
-	return owner->cgroup ? ancestor_of(owner->cgroup, level)
-			     : bpf_skb_ancestor_cgroup_id(owner->ctx, level);
-}
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct sock *sk = BPF_CORE_READ(skb, sk);
 
-static long ask_level(__u64 level, void *data)
-{
-	struct mma_service_ref *service;
-	struct owner *owner = data;
-	bool in_use = owner->levels & 1;
-	__u64 id;
-
-	owner->levels >>= 1;
-	if (!in_use)
-		return !owner->levels;
-	id = ancestor_id(owner, level);
-	if (!id) /* not as deep */
-		return 1;
-	service = service_of(id);
-	if (service) {
-		owner->slot = service->slot;
-		owner->found = true;
-	}
-	return 0;
-}
-
-/* Sets owner->slot, if the owner is governed by the allowlist. */
-static __always_inline bool is_governed(struct owner *owner, __u64 levels)
-{
-	owner->levels = levels;
-	bpf_loop(MMA_MAX_LEVEL + 1, ask_level, owner, 0);
-	return owner->found;
+	if (state == BPF_TCP_NEW_SYN_RECV)
+		sk = BPF_CORE_READ(&AS_SOCK(sk), __sk_common.skc_listener);
+	return (__u64)BPF_CORE_READ(&AS_SOCK(sk), sk_cgrp_data.cgroup);
 }
 
 /*
@@ -165,12 +133,12 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
  * which never gets here, does not pay for its stack. */
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 {
-	struct owner owner = { .ctx = ctx, .slot = MMA_NO_SLOT };
 	struct tcp_header tcp = {};
 	struct options options;
 	struct mma_meta *m;
-	__u32 zero = 0;
+	__u32 zero = 0, slot = MMA_NO_SLOT;
 	__u16 port = 0;
+	__u64 cgroup;
 	bool synack;
 	__u8 role;
 
@@ -187,16 +155,18 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 	/* The socket's own port: netfilter may have rewritten the packet's. */
 	if (sk) {
 		port = synack ? sk->src_port : bpf_ntohs(sk->dst_port);
+		cgroup = cgroup_of_sender(ctx, sk->state);
 	} else {
 		undo_nat(ctx, &tcp);
-		owner.cgroup = cgroup_of_listener(ctx, &tcp);
+		cgroup = cgroup_of_listener(ctx, &tcp);
 	}
 	if (!port) /* a closed socket has forgotten it */
 		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
-	if ((sk || owner.cgroup) && (allowed(port, role) || !is_governed(&owner, m->strip_levels)))
+	if ((sk || cgroup) &&
+	    (allowed(port, role) || !find_service_of_socket(cgroup, m->strip_levels, &slot)))
 		return;
 	if (write_options(ctx, &tcp, &options))
-		count(owner.slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);
+		count(slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);
 }
 
 SEC("tcx/egress")

@@ -84,6 +84,7 @@ enum mma_counter {
 	MMA_STRIPPED_SYNACK, /* MP_CAPABLE taken out of a SYN-ACK */
 	MMA_RESTARTS, /* times the path's cgroup was created while attached */
 	MMA_UNACCOUNTED, /* connections that `accounts` had no room for */
+	MMA_KEPT_NO_PORT, /* kept TCP: the task can use no port on the list */
 	MMA_N_COUNTERS,
 };
 
@@ -125,6 +126,32 @@ struct mma_netns {
 	__u64 since; /* CLOCK_BOOTTIME of the first coverage, nanoseconds */
 };
 
+/*
+ * What the allowlist grants, in one word: by it upgrade knows whether a task that
+ * may not bind a privileged port could use a port on the list at all. (Not in
+ * `meta`: its size is part of this ABI.) Two entries of `summary`, by enum
+ * mma_summary_key. MMA_SUMMARY_KNOWN is true of the list as long as both have the
+ * same number of edits; all else means "anybody may use it".
+ */
+struct mma_summary {
+	__u32 edits; /* of the loader: that it covers; of the watch: seen so far */
+	__u16 highest_listen; /* port, host order; 65535 for "all", 0: none */
+	__u8 connects; /* some port is allowed for connections that are made */
+	__u8 state; /* enum mma_summary_state */
+};
+
+enum mma_summary_key {
+	MMA_SUMMARY_OF_LOADER, /* written by the loader only, under the lock */
+	MMA_SUMMARY_OF_WATCH, /* `edits` alone, written by watch_list only */
+	MMA_N_SUMMARIES,
+};
+
+enum mma_summary_state {
+	MMA_SUMMARY_UNKNOWN, /* nobody watches the list */
+	MMA_SUMMARY_IN_WORK, /* the loader reads the list: each grant counts as an edit */
+	MMA_SUMMARY_KNOWN,
+};
+
 #define MMA_BUILD_ID_SIZE 20
 
 /* The one value of `meta`. */
@@ -150,6 +177,7 @@ static_assert(sizeof(struct mma_stats) == 128, "value of stats");
 static_assert(sizeof(struct mma_account_key) == 8, "key of accounts");
 static_assert(sizeof(struct mma_account) == 64, "value of accounts");
 static_assert(sizeof(struct mma_meta) == 48, "value of meta");
+static_assert(sizeof(struct mma_summary) == 8, "value of summary, read at once");
 static_assert((int)MMA_N_COUNTERS <= MMA_STATS_ROOM, "room for counters");
 static_assert((int)MMA_N_CONNECTIONS <= MMA_ACCOUNT_ROOM, "room for connections");
 #endif

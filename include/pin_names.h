@@ -17,6 +17,7 @@
 #define MMA_PIN_STATS "stats"
 #define MMA_PIN_META "meta"
 #define MMA_PIN_ACCOUNTS "accounts"
+#define MMA_PIN_SUMMARY "summary"
 
 #define MMA_PIN_LINKS "links"
 #define MMA_PIN_PROGS "progs"
@@ -28,6 +29,8 @@
 #define MMA_PIN_STRIP "strip"
 #define MMA_PIN_REPAIR_GET "repair-get"
 #define MMA_PIN_REPAIR_SET "repair-set"
+#define MMA_PIN_WATCH_LIST "watch_list"
+#define MMA_PIN_WATCH_LIST_2 "watch_list_2"
 #define MMA_PIN_ACCOUNT_EVENT "account_event"
 #define MMA_PIN_ACCOUNT_EVENT_2 "account_event_2"
 #define MMA_PIN_ACCOUNT_ACCEPT "account_accept"

@@ -169,7 +169,7 @@ int ports_parse(const char *text, const char *services, struct port_list *list)
 
 void ports_default(struct port_list *list)
 {
-	static const uint16_t mail[] = { 25, 465, 587, 110, 995, 143, 993, 4190 };
+	static const uint16_t mail[] = { 25, 465, 587, 110, 995, 143, 993 };
 
 	for (size_t i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
 		list->roles[mail[i]] |= MMA_ROLE_LISTEN;
@@ -213,6 +213,38 @@ uint8_t ports_allowed(int own, int all, uint8_t roles)
 uint8_t ports_denied(int own, int all, uint8_t roles)
 {
 	return entry(base_of(own, all) & (uint8_t)~roles, denied_of(own) | roles);
+}
+
+static void add_grant(uint16_t port, uint8_t roles, struct port_grants *grants)
+{
+	if (port == MMA_PORT_ALL)
+		port = UINT16_MAX;
+	if ((roles & MMA_ROLE_LISTEN) && port > grants->highest_listen)
+		grants->highest_listen = port;
+	if (roles & MMA_ROLE_CONNECT)
+		grants->connects = true;
+}
+
+int ports_grants(int map_fd, struct port_grants *ret)
+{
+	enum { ROOM = 4096 };
+	static uint16_t ports[ROOM];
+	static uint8_t roles[ROOM];
+	uint32_t place, n;
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	for (bool first = true;; first = false) {
+		n = ROOM;
+		err = bpf_map_lookup_batch(map_fd, first ? NULL : &place, &place, ports, roles, &n,
+					   NULL);
+		if (err && err != -ENOENT)
+			return err;
+		for (uint32_t i = 0; i < n; i++)
+			add_grant(ports[i], roles[i], ret);
+		if (err) /* no more */
+			return 0;
+	}
 }
 
 /* ret_entry: -1 where the port has none. */

@@ -24,6 +24,16 @@ int ports_parse(const char *text, const char *services, struct port_list *list);
 /* The default list of --cgroup: the mail ports, each /listen. */
 void ports_default(struct port_list *list);
 
+/* What the map grants, in short. Its reader need not hold off those who edit it:
+ * an entry that stays is found. */
+struct port_grants {
+	uint16_t highest_listen; /* 65535 where "all" may listen, 0: none may */
+	bool connects; /* some port may connect */
+};
+
+/* 0 or -errno. */
+int ports_grants(int map_fd, struct port_grants *ret);
+
 /*
  * What an entry of the map becomes. `own` is the entry, -1 where there is
  * none; `all` is the entry of MMA_PORT_ALL, -1 where there is none, and counts

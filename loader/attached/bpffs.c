@@ -34,23 +34,21 @@ static bool is_hosts_instance(void)
 		own.st_dev == host.st_dev);
 }
 
-int bpffs_look(void)
+int bpffs_look(bool *ret_there)
 {
 	int is = is_bpffs(MMA_BPFFS);
 
+	*ret_there = is > 0;
 	if (is < 0)
 		return fault(-is, MMA_BPFFS ": cannot be looked at (%s)", strerror(-is));
 	if (!mounts_of_host_are_known())
 		return fault(
 			EACCES, MMA_BPFFS
 			": whether it is the host's cannot be told; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
-	if (!is) {
-		if (!mounts_are_hosts())
-			return fault(ENOENT, MMA_BPFFS
-				     ": no BPF file system in this mount namespace; " HOST_REMEDY);
-		return -ENOENT;
-	}
-	if (!is_hosts_instance())
+	if (!is && !mounts_are_hosts())
+		return fault(ENOENT, MMA_BPFFS ": no BPF file system %s; " HOST_REMEDY,
+			     mounts_place());
+	if (is && !is_hosts_instance())
 		return fault(
 			EXDEV, MMA_BPFFS
 			": a private BPF file system that the host does not see; " HOST_REMEDY);
@@ -59,9 +57,10 @@ int bpffs_look(void)
 
 int bpffs_need(void)
 {
-	int err = bpffs_look();
+	bool there;
+	int err = bpffs_look(&there);
 
-	if (err != -ENOENT || !mounts_are_hosts())
+	if (err || there)
 		return err;
 	if (mount("bpf", MMA_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return fault(

@@ -3,6 +3,8 @@
 #ifndef MMA_BPFFS_H
 #define MMA_BPFFS_H
 
+#include <stdbool.h>
+
 /*
  * Makes sure that MMA_BPFFS is the host's BPF file system, mounting it where
  * the host has none. A private instance would hold a second attachment that
@@ -10,7 +12,8 @@
  */
 int bpffs_need(void);
 
-/* The same, without mounting: 0, -ENOENT where there is none, or a fault. */
-int bpffs_look(void);
+/* The same, without mounting: 0, or a fault. ret_there: false where the host has none,
+ * and so nothing is attached. */
+int bpffs_look(bool *ret_there);
 
 #endif

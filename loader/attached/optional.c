@@ -10,6 +10,7 @@
 static const char *const prefixes[N_OPTIONAL] = {
 	[OPTIONAL_ACCOUNT] = "account_",
 	[OPTIONAL_REPAIR] = "repair_",
+	[OPTIONAL_WATCH] = "watch_",
 };
 
 static libbpf_print_fn_t usual_print;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Groups of programs without which all else works (account, repair): a kernel that
+/* Groups of programs without which all else works (account, repair, the list watch): a kernel that
  * does not load one of them is given the object without its group. */
 #ifndef MMA_OPTIONAL_H
 #define MMA_OPTIONAL_H
@@ -8,7 +8,7 @@
 
 struct bpf_object;
 
-enum optional_group { OPTIONAL_ACCOUNT, OPTIONAL_REPAIR, N_OPTIONAL };
+enum optional_group { OPTIONAL_ACCOUNT, OPTIONAL_REPAIR, OPTIONAL_WATCH, N_OPTIONAL };
 
 /* Zero: every group is wanted, none was refused. */
 struct optional {

@@ -33,6 +33,7 @@ static const struct map_kind {
 	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
 	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
 	       struct mma_account, true) },
+	{ KIND(summary, MMA_PIN_SUMMARY, BPF_MAP_TYPE_ARRAY, __u32, struct mma_summary, true) },
 #undef KIND
 };
 
@@ -92,6 +93,7 @@ int pins_prepare(void)
 	return err;
 }
 
+/* ret_fd stays as it is where there is no such pin. */
 static int open_map(const struct map_kind *kind, int *ret_fd)
 {
 	struct pin pin = pin_path(NULL, kind->name);
@@ -100,7 +102,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	int fd = bpf_obj_get(pin.path);
 
 	if (fd == -ENOENT)
-		return -ENOENT;
+		return 0;
 	if (fd == -EPERM || fd == -EACCES)
 		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
@@ -148,23 +150,19 @@ static int check_abi(void)
 	return 0;
 }
 
-int maps_open(struct maps *ret)
+int maps_open(struct maps *ret, bool *ret_attached)
 {
-	int err = bpffs_look();
-	size_t missing = 0;
+	bool complete;
+	int err = bpffs_look(&complete);
 
 	if (!err)
 		err = check_abi();
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
 		err = open_map(&kinds[i], map_fd(ret, i));
-		if (err == -ENOENT) {
-			missing += !kinds[i].is_newer;
-			err = 0;
-		}
+		complete = complete && (*map_fd(ret, i) >= 0 || kinds[i].is_newer);
 	}
-	if (!err && missing)
-		err = -ENOENT;
-	if (err)
+	*ret_attached = !err && complete;
+	if (!*ret_attached)
 		maps_close(ret);
 	return err;
 }
@@ -183,6 +181,34 @@ void maps_close(struct maps *maps)
 int pin_open(const char *sub, const char *name)
 {
 	return bpf_obj_get(pin_path(sub, name).path);
+}
+
+int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+	int fd = pin_open(MMA_PIN_LINKS, name), err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return fd;
+	err = bpf_link_get_info_by_fd(fd, ret, &len);
+	close(fd);
+	if (err)
+		return err;
+	return ret->type == type ? 0 : -EINVAL;
+}
+
+__u32 pin_program_id(const char *name, __u32 type)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = pin_open(MMA_PIN_PROGS, name), err;
+
+	if (fd < 0)
+		return 0;
+	err = bpf_prog_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return !err && info.type == type ? info.id : 0;
 }
 
 int pin_replace(int fd, const char *sub, const char *name)

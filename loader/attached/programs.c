@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/programs.h"
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "build_id.h"
 #include "host/kernel.h"
 #include "mma.skel.h"
@@ -8,6 +8,7 @@
 #include "attached/repair.h"
 #include "report.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -19,33 +20,13 @@ static const __u32 zero;
 
 bool programs_are_current(const struct maps *maps)
 {
-	int strip = pin_open(MMA_PIN_PROGS, MMA_PIN_STRIP);
 	const char *reason;
 	struct mma_meta meta;
 
-	if (strip < 0)
-		return false;
-	close(strip);
-	return !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
+	return pin_program_id(MMA_PIN_STRIP, BPF_PROG_TYPE_SCHED_CLS) &&
+	       !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason) && account_is_settled();
-}
-
-/* Whether the pin of this name is a live link of this type: 0, or -errno. */
-static int check_link(const char *name, enum bpf_link_type type)
-{
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = bpf_link_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	if (err)
-		return err;
-	return info.type == type ? 0 : -EINVAL;
+	       !programs_armed(&reason) && observers_are_settled();
 }
 
 int programs_armed(const char **ret_reason)
@@ -67,7 +48,8 @@ int programs_armed(const char **ret_reason)
 	};
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		int err = check_link(links[i].link, links[i].type);
+		struct bpf_link_info link;
+		int err = pin_link_info(links[i].link, links[i].type, &link);
 
 		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
 			continue;
@@ -201,6 +183,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 {
 	struct mma *programs = NULL;
 	struct optional optional = { 0 };
+	bool complete;
 	int err;
 
 	do {
@@ -210,9 +193,13 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	/* Of repair, repair_apply() tells. */
 	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
 		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+	if (!err && optional.left_out[OPTIONAL_WATCH])
+		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
-	err = maps_open(ret_maps);
+	err = maps_open(ret_maps, &complete);
+	if (!err && !complete)
+		err = fault(ENOENT, MMA_PIN_DIR ": what was pinned there is gone; run it again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)
@@ -255,7 +242,7 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	struct mma_meta meta;
 	int err = 0;
 
-	account_attach(programs->obj);
+	observers_attach(programs->obj);
 	/* Of a hook's programs the one that was attached last runs first. */
 	if (preempts)
 		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
@@ -272,7 +259,8 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
 	if (err)
 		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
-	account_settle();
+	summary_forget(maps); /* what watches the list may not come back */
+	observers_settle();
 	return 0;
 }
 

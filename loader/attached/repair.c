@@ -37,36 +37,6 @@ static struct link_name link_name(const struct hook *hook, uint64_t id)
 	return n;
 }
 
-/* What the pinned link of this name is; cgroup_id 0: its cgroup is gone. */
-static int read_link(const char *name, struct bpf_link_info *ret)
-{
-	__u32 len = sizeof(*ret);
-	int fd = pin_open(MMA_PIN_LINKS, name), err;
-
-	if (fd < 0)
-		return fd;
-	memset(ret, 0, sizeof(*ret));
-	err = bpf_link_get_info_by_fd(fd, ret, &len);
-	close(fd);
-	if (err)
-		return err;
-	return ret->type == BPF_LINK_TYPE_CGROUP ? 0 : -EINVAL;
-}
-
-/* The id of a pinned program; 0: none. */
-static __u32 program_id(const char *pin)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_PROGS, pin), err;
-
-	if (fd < 0)
-		return 0;
-	err = bpf_prog_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	return err ? 0 : info.id;
-}
-
 void repair_choose(const struct maps *maps, const struct mma_path_key *key, bool wanted)
 {
 	struct mma_path path;
@@ -89,8 +59,9 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 	struct bpf_link_info there;
 	int prog, link, err;
 
-	if (!read_link(name.name, &there) && there.cgroup.cgroup_id == id &&
-	    there.prog_id == program_id(hook->pin))
+	if (!pin_link_info(name.name, BPF_LINK_TYPE_CGROUP, &there) &&
+	    there.cgroup.cgroup_id == id &&
+	    there.prog_id == pin_program_id(hook->pin, BPF_PROG_TYPE_CGROUP_SOCKOPT))
 		return 0;
 	prog = pin_open(MMA_PIN_PROGS, hook->pin);
 	if (prog < 0)
@@ -148,7 +119,7 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 		return;
 	if (!(path.flags & MMA_PATH_NO_REPAIR))
 		err = put_on_all(cgroup->dir);
-	else if (!cgroup_id(cgroup->dir, &id))
+	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
 	if (!err)
 		return;
@@ -200,8 +171,9 @@ static int sweep_link(const char *name, void *data)
 {
 	struct bpf_link_info link;
 
-	if (read_link(name, &link))
+	if (pin_link_info(name, BPF_LINK_TYPE_CGROUP, &link))
 		return 0; /* unreadable is not gone */
+	/* 0: its cgroup is gone. */
 	if (link.cgroup.cgroup_id && is_attached(data, link.cgroup.cgroup_id))
 		return 0;
 	detail("%s: its cgroup is gone or detached; removed", pin_path(MMA_PIN_LINKS, name).path);
@@ -215,7 +187,8 @@ int repair_sweep(const struct maps *maps)
 
 static bool is_effective(const struct hook *hook, int dir_fd)
 {
-	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY, wanted = program_id(hook->pin);
+	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY,
+	      wanted = pin_program_id(hook->pin, BPF_PROG_TYPE_CGROUP_SOCKOPT);
 	int err = bpf_prog_query(dir_fd, hook->type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n);
 
 	if (err && err != -ENOSPC) /* more than there is room for: the first ones are told */

@@ -45,16 +45,16 @@ int services_count(const struct maps *maps, size_t *ret_n)
 	return services_each(maps, count_one, ret_n);
 }
 
-int service_cover(const struct maps *maps, const struct mma_path_key *key,
-		  struct mma_path_key *ret_cover)
+bool service_cover(const struct maps *maps, const struct mma_path_key *key,
+		   struct mma_path_key *ret_cover)
 {
 	struct mma_path path;
 
 	*ret_cover = *key;
 	while (cgroup_parent(ret_cover))
 		if (!bpf_map_lookup_elem(maps->paths, ret_cover, &path))
-			return 0;
-	return -ENOENT;
+			return true;
+	return false;
 }
 
 int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret)
@@ -100,11 +100,14 @@ static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_s
 			const void *unused)
 {
 	char path[PATH_MAX];
+	bool there;
 
 	(void)unused;
-	if (cgroup_path_of_id(id, path, sizeof(path)) != -ESTALE)
+	if (cgroup_path_of_id(id, path, sizeof(path), &there)) {
+		fault_forget(); /* unreadable is not gone */
 		return 0;
-	return depart(maps, id, service->slot);
+	}
+	return there ? 0 : depart(maps, id, service->slot);
 }
 
 static int mark_slot(const struct mma_path_key *key, const struct mma_path *path, void *slots)
@@ -241,10 +244,8 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	uint64_t id, again;
 	int err = cgroup_find_id(cgroup->dir, &id);
 
-	if (err == -ENOENT)
-		return 0; /* not there yet: follow will see it come */
-	if (err)
-		return err;
+	if (err || !id)
+		return err; /* not there yet: follow will see it come */
 	err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
 	if (err == -E2BIG && !each_id(maps, drop_if_gone, NULL))
 		err = bpf_map_update_elem(maps->cgroups, &id, &service, BPF_ANY);
@@ -255,9 +256,9 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	err = cgroup_find_id(cgroup->dir, &again);
-	if (err && err != -ENOENT)
+	if (err)
 		return err; /* not known to have gone, and maybe attached before */
-	if (err || again != id)
+	if (again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
 	return next_epoch(maps);
 }
@@ -323,7 +324,7 @@ static void disown_departed(const struct maps *maps, __u32 slot)
 	}
 }
 
-int service_detach(const struct maps *maps, const struct cgroup *cgroup)
+int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_was_attached)
 {
 	struct slots slots = { 0 };
 	struct mma_path path;
@@ -331,10 +332,9 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup)
 	bool none;
 	int err = find_path(maps, cgroup, &path, &none);
 
-	if (!err && none) {
-		err = find_slots(maps, &slots);
-		return err ? err : -ENOENT;
-	}
+	*ret_was_attached = !err && !none;
+	if (!err && none)
+		return find_slots(maps, &slots);
 	if (err)
 		return err;
 	err = bpf_map_delete_elem(maps->paths, &cgroup->key);
@@ -361,9 +361,13 @@ static int collect_gone(const struct mma_path_key *key, const struct mma_path *p
 {
 	struct gone *gone = data;
 	struct cgroup cgroup, *list;
+	bool there = true;
+	int err = 0;
 
-	if (!(path->flags & MMA_PATH_BY_ID) || cgroup_of_key(key, &cgroup) != -ENOENT)
-		return 0;
+	if (path->flags & MMA_PATH_BY_ID)
+		err = cgroup_of_key(key, &cgroup, &there);
+	if (err || there)
+		return err;
 	list = realloc(gone->list, (gone->n + 1) * sizeof(*list));
 	if (!list)
 		return fault(ENOMEM, "paths: out of memory");
@@ -376,6 +380,7 @@ int services_sweep_by_id(const struct maps *maps)
 {
 	struct gone gone = { 0 };
 	struct mma_meta meta;
+	bool was_attached;
 	int err;
 
 	/* Where a cgroup is attached by its id, every level is in use. */
@@ -383,9 +388,9 @@ int services_sweep_by_id(const struct maps *maps)
 		return 0;
 	err = services_each(maps, collect_gone, &gone);
 	for (size_t i = 0; !err && i < gone.n; i++)
-		err = service_detach(maps, &gone.list[i]);
+		err = service_detach(maps, &gone.list[i], &was_attached);
 	free(gone.list);
-	return err == -ENOENT ? 0 : err;
+	return err;
 }
 
 int services_sweep(const struct maps *maps)

@@ -23,8 +23,8 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 		   bool *ret_new);
 
 /* Detaches it: path, then ids, which stay in `departed` for strip, then levels.
- * -ENOENT where it is not attached. */
-int service_detach(const struct maps *maps, const struct cgroup *cgroup);
+ * ret_was_attached: whether it was attached at all. 0 or a fault. */
+int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *ret_was_attached);
 
 /* Takes out what follow has missed while it was not attached: ids of cgroups
  * that are gone, and paths attached by id with their cgroup. */
@@ -41,10 +41,10 @@ int services_each(const struct maps *maps, service_fn *each, void *data);
 
 int services_count(const struct maps *maps, size_t *ret_n);
 
-/* The nearest attached path that covers this one and is not itself: 0, or
- * -ENOENT. */
-int service_cover(const struct maps *maps, const struct mma_path_key *key,
-		  struct mma_path_key *ret_cover);
+/* The nearest attached path that covers this one and is not itself; false where
+ * there is none. */
+bool service_cover(const struct maps *maps, const struct mma_path_key *key,
+		   struct mma_path_key *ret_cover);
 
 /* Counters of a slot. */
 int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret);

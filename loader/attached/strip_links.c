@@ -47,19 +47,11 @@ static bool read_name(const char *name, uint64_t *ret_cookie, unsigned int *ret_
 /* The id of the pinned link of this name and its interface; 0: none. */
 static __u32 pinned_link(const char *name, __u32 *ret_ifindex)
 {
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_open(MMA_PIN_LINKS, name);
+	struct bpf_link_info link;
+	bool found = !pin_link_info(name, BPF_LINK_TYPE_TCX, &link);
 
-	*ret_ifindex = 0;
-	if (fd < 0)
-		return 0;
-	if (bpf_link_get_info_by_fd(fd, &info, &len) || info.type != BPF_LINK_TYPE_TCX)
-		info.id = 0;
-	else
-		*ret_ifindex = info.tcx.ifindex;
-	close(fd);
-	return info.id;
+	*ret_ifindex = found ? link.tcx.ifindex : 0;
+	return found ? link.id : 0;
 }
 
 /* The programs on an interface of the namespace that we are in. */

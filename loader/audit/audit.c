@@ -5,8 +5,10 @@
  * Needs neither the lock nor the hook.
  */
 #include "audit/audit.h"
+#include "audit/json.h"
 #include "audit/program.h"
 #include "audit/reading.h"
+#include "audit/text.h"
 #include "audit/watch.h"
 #include "host/cgroup.h"
 #include "host/listeners.h"
@@ -86,22 +88,25 @@ static int read_existing(struct audit_run *run)
 /* Follows the path to the cgroup that is there now: a restart makes a new one. */
 static int look_again(struct audit_run *run)
 {
-	uint64_t id = 0;
+	bool there = false;
+	uint64_t id;
 	int err;
 
 	audit_watch_arm(&run->watch);
-	if (!cgroup_id(run->cgroup.dir, &id) && id == run->id)
+	err = cgroup_find_id(run->cgroup.dir, &id);
+	if (!err && id && id == run->id)
 		return 0;
-	err = id ? audit_program_attach(run->program, run->cgroup.dir) : -ENOENT;
-	if (err == -ENOENT) {
+	if (!err && id)
+		err = audit_program_attach(run->program, run->cgroup.dir, &there);
+	if (err)
+		return err;
+	if (!there) {
 		audit_program_detach(run->program);
 		if (run->id)
 			detail("%s: gone; watched again as soon as it is back", run->cgroup.dir);
 		run->id = 0;
 		return 0;
 	}
-	if (err)
-		return err;
 	run->id = id;
 	detail("%s: watched", run->cgroup.dir);
 	return read_existing(run);

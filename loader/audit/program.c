@@ -40,21 +40,23 @@ void audit_program_detach(struct audit_program *program)
 	program->link = NULL;
 }
 
-int audit_program_attach(struct audit_program *program, const char *dir)
+int audit_program_attach(struct audit_program *program, const char *dir, bool *ret_there)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 
 	audit_program_detach(program);
+	*ret_there = fd >= 0;
 	if (fd < 0)
 		return errno == ENOENT
-			       ? -ENOENT
+			       ? 0
 			       : fault(errno, "%s: cannot be opened (%s)", dir, strerror(errno));
 	program->link = bpf_program__attach_cgroup(program->skeleton->progs.audit, fd);
 	if (!program->link)
 		err = errno;
 	close(fd);
-	if (err == ENODEV || err == ENOENT)
-		return -ENOENT; /* went meanwhile */
+	*ret_there = err != ENODEV && err != ENOENT;
+	if (!*ret_there)
+		return 0; /* went meanwhile */
 	if (err == EPERM)
 		return fault(
 			err,

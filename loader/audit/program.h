@@ -12,9 +12,9 @@ struct audit_program;
 /* 0 or a fault; to be freed with audit_program_free(), also NULL. */
 int audit_program_load(struct audit_program **ret);
 
-/* Puts it on the cgroup that is at dir now, in place of the one before. 0,
- * -ENOENT where there is none, or a fault. */
-int audit_program_attach(struct audit_program *program, const char *dir);
+/* Puts it on the cgroup that is at dir now, in place of the one before. ret_there:
+ * whether there is one. 0 or a fault. */
+int audit_program_attach(struct audit_program *program, const char *dir, bool *ret_there);
 void audit_program_detach(struct audit_program *program);
 
 int audit_program_read(const struct audit_program *program, struct audit_report *report);

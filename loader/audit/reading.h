@@ -59,8 +59,4 @@ char *audit_list(const struct audit_report *report, enum audit_verdict verdict);
 
 void audit_free(struct audit_report *report);
 
-/* Where it is written. */
-int audit_print_text(const struct audit_report *report, const char *path);
-int audit_print_json(const struct audit_report *report, const char *path);
-
 #endif

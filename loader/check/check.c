@@ -4,8 +4,9 @@
  * programs for a moment with nothing attached to them. Needs no lock.
  */
 #include "check/check.h"
+#include "check/json.h"
 #include "check/parts.h"
-#include "check/print.h"
+#include "check/text.h"
 #include "host/mounts.h"
 #include "report.h"
 
@@ -18,19 +19,19 @@
 static void check_cgroup2(struct checks *checks, const struct check_subject *subject)
 {
 	struct mount mount;
-	int err = mount_of_type("cgroup2", &mount);
+	bool found;
 
-	if (!err)
+	if (mount_of_type("cgroup2", &mount, &found))
+		check_fault(checks, "cgroup2", CHECK_FAIL);
+	else if (found)
 		check_ok(checks, "cgroup2", "mounted on %s", mount.point);
-	else if (err == -ENOENT && subject->root && !mounts_are_hosts())
-		check_fail(checks, "cgroup2", HOST_REMEDY, "not mounted in this mount namespace");
-	else if (err == -ENOENT)
+	else if (subject->root && !mounts_are_hosts())
+		check_fail(checks, "cgroup2", HOST_REMEDY, "not mounted %s", mounts_place());
+	else
 		check_fail(
 			checks, "cgroup2",
 			"mount it: mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
 			"not mounted, and scope is by cgroups of version 2");
-	else
-		check_fault(checks, "cgroup2", CHECK_FAIL);
 }
 
 /* The cgroup of the command line. A path that is refused is usage; without a
@@ -51,7 +52,7 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 	if (err)
 		return err;
 	subject->given = true;
-	subject->there = !cgroup_id(subject->cgroup.dir, &id);
+	subject->there = !cgroup_id(subject->cgroup.dir, &id) && id;
 	if (subject->cgroup.by_id)
 		check_warn(checks, "cgroup", "attach from the host",
 			   "%s: in a cgroup namespace, so attached by id until its next restart",

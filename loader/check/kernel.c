@@ -157,7 +157,7 @@ void check_kernel(struct checks *checks, const struct check_subject *subject)
 
 void check_bpffs(struct checks *checks, const struct check_subject *subject)
 {
-	int err;
+	bool there;
 
 	if (!subject->root || !mounts_of_host_are_known()) {
 		check_warn(checks, "bpffs",
@@ -165,12 +165,11 @@ void check_bpffs(struct checks *checks, const struct check_subject *subject)
 			   "whether " MMA_BPFFS " is the host's cannot be told");
 		return;
 	}
-	err = bpffs_look();
-	if (!err)
+	if (bpffs_look(&there))
+		check_fault(checks, "bpffs", CHECK_FAIL);
+	else if (there)
 		check_ok(checks, "bpffs", MMA_BPFFS " is the host's");
-	else if (err == -ENOENT && !fault_remembered()[0])
+	else
 		check_ok(checks, "bpffs",
 			 "not mounted on " MMA_BPFFS ": the first --cgroup mounts it");
-	else
-		check_fault(checks, "bpffs", CHECK_FAIL);
 }

@@ -28,12 +28,13 @@ struct kernfs_handle {
 
 static int need_cgroup2(struct mount *ret)
 {
-	int err = mount_of_type("cgroup2", ret);
+	bool found;
+	int err = mount_of_type("cgroup2", ret, &found);
 
-	if (err != -ENOENT)
+	if (err || found)
 		return err;
 	if (!mounts_are_hosts())
-		return fault(ENOENT, "cgroup2: not mounted in this mount namespace; " HOST_REMEDY);
+		return fault(ENOENT, "cgroup2: not mounted %s; " HOST_REMEDY, mounts_place());
 	return fault(ENOENT,
 		     "cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
 }
@@ -84,6 +85,8 @@ static int key_by_id(const char *arg, struct cgroup *ret)
 	uint64_t id = 0;
 	int err = cgroup_id(ret->dir, &id);
 
+	if (!err && !id)
+		err = -ENOENT;
 	if (err)
 		return fault(
 			-err,
@@ -190,6 +193,7 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 {
 	char path[PATH_MAX] = "", own[PATH_MAX] = "";
 	struct mount mount;
+	bool found;
 	int err;
 
 	if (!arg[0])
@@ -218,14 +222,14 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 		err = need_cgroup2(&mount);
 		return err ? err : resolve_in(arg, &mount, path, ret);
 	}
-	err = mount_of_path(path, &mount);
-	if (err && err != -ENOENT)
+	err = mount_of_path(path, &mount, &found);
+	if (err)
 		return err;
-	if (!err && !strcmp(mount.type, "cgroup"))
+	if (found && !strcmp(mount.type, "cgroup"))
 		return fault_usage(
 			"%s: on a cgroup v1 hierarchy; give the path inside the cgroup2 mount",
 			arg);
-	if (err || strcmp(mount.type, "cgroup2")) {
+	if (!found || strcmp(mount.type, "cgroup2")) {
 		err = need_cgroup2(&mount);
 		if (err) /* none of it is */
 			return err;
@@ -236,12 +240,13 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
 }
 
-int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret)
+int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
 {
 	struct mount mount;
 	char path[PATH_MAX];
 	int err;
 
+	*ret_there = false;
 	ret->key = *key;
 	ret->dir[0] = '\0';
 	ret->by_id = !strncmp(key->path, BY_ID, strlen(BY_ID));
@@ -249,20 +254,24 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret)
 	if (err)
 		return err;
 	if (ret->by_id) {
+		bool there;
+
 		err = cgroup_path_of_id(strtoull(key->path + strlen(BY_ID), NULL, 10), path,
-					sizeof(path));
-		if (err)
-			return -ENOENT;
+					sizeof(path), &there);
+		if (err || !there)
+			return err;
 	} else {
 		const char *below = below_mount(&mount, key->path);
 
 		if (!below)
-			return -ENOENT;
+			return 0;
 		snprintf(path, sizeof(path), "%s", below);
 	}
 	if (strlen(mount.point) + strlen(path) >= sizeof(ret->dir))
-		return -ENAMETOOLONG;
+		return fault(ENAMETOOLONG, "%s: below a mount point whose path is too long: %s",
+			     key->path, mount.point);
 	stpcpy(stpcpy(ret->dir, mount.point), path);
+	*ret_there = true;
 	return 0;
 }
 
@@ -299,8 +308,9 @@ int cgroup_id(const char *dir, uint64_t *ret_id)
 	};
 	int mount_id;
 
+	*ret_id = 0;
 	if (name_to_handle_at(AT_FDCWD, dir, &handle.head, &mount_id, 0))
-		return errno == ENOTDIR ? -ENOENT : -errno;
+		return errno == ENOENT || errno == ENOTDIR || errno == ESTALE ? 0 : -errno;
 	memcpy(ret_id, handle.head.f_handle, sizeof(*ret_id));
 	return 0;
 }
@@ -309,9 +319,7 @@ int cgroup_find_id(const char *dir, uint64_t *ret_id)
 {
 	int err = cgroup_id(dir, ret_id);
 
-	if (!err || err == -ENOENT)
-		return err;
-	return fault(-err, "%s: its id cannot be read (%s)", dir, strerror(-err));
+	return err ? fault(-err, "%s: its id cannot be read (%s)", dir, strerror(-err)) : 0;
 }
 
 uint64_t cgroup_level_bit(const struct mma_path_key *key)
@@ -335,7 +343,7 @@ bool cgroup_parent(struct mma_path_key *key)
 	return true;
 }
 
-int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size)
+int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size, bool *ret_there)
 {
 	struct kernfs_handle handle = {
 		.head.handle_bytes = sizeof(handle.id),
@@ -346,27 +354,33 @@ int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size)
 	int mount_fd, fd, err;
 	ssize_t len;
 
+	*ret_there = false;
 	err = need_cgroup2(&mount);
 	if (err)
 		return err;
 	mount_fd = open(mount.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (mount_fd < 0)
-		return -errno;
+		return fault(errno, "%s: cannot be opened (%s)", mount.point, strerror(errno));
 	memcpy(handle.head.f_handle, &id, sizeof(id));
 	fd = open_by_handle_at(mount_fd, &handle.head, O_PATH | O_CLOEXEC);
-	err = fd < 0 ? -errno : 0;
+	err = fd < 0 ? errno : 0;
 	close(mount_fd);
+	if (err == ESTALE)
+		return 0;
 	if (err)
-		return err;
+		return fault(err,
+			     "cgroup %" PRIu64
+			     ": cannot be opened by its id (%s); CAP_DAC_READ_SEARCH is needed",
+			     id, strerror(err));
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, sizeof(path) - 1);
-	err = len < 0 ? -errno : 0;
+	err = len < 0 ? errno : 0;
 	close(fd);
 	if (err)
-		return err;
+		return fault(err, "%s: cannot be read (%s); mount proc", link, strerror(err));
 	path[len] = '\0';
-	if (strlen(path) < strlen(mount.point))
-		return -ESTALE;
-	snprintf(ret_path, size, "%s", path + strlen(mount.point));
+	*ret_there = strlen(path) >= strlen(mount.point);
+	if (*ret_there)
+		snprintf(ret_path, size, "%s", path + strlen(mount.point));
 	return 0;
 }

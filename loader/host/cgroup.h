@@ -24,9 +24,12 @@ struct cgroup {
  */
 int cgroup_resolve(const char *arg, struct cgroup *ret);
 
-/* The cgroup that a key of `paths` names. Returns 0, or -ENOENT where an id is
- * gone. */
-int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret);
+/*
+ * The cgroup that a key of `paths` names: 0 or a fault. ret_there: false where it
+ * cannot be seen: an id is gone, or the cgroup2 mount does not show the path; ret
+ * has its key all the same. That it is there says nothing of a path's directory.
+ */
+int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there);
 
 /*
  * The cgroup that a process is in, to be attached by its id, for containers have
@@ -35,10 +38,10 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret);
  */
 int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size);
 
-/* The id of the cgroup now: 0, -ENOENT where there is none, -errno. */
+/* The id of the cgroup now, 0 where there is none: 0 or -errno. */
 int cgroup_id(const char *dir, uint64_t *ret_id);
 
-/* The same, of one that may not be there: 0, -ENOENT, or a fault. */
+/* The same: 0 or a fault. */
 int cgroup_find_id(const char *dir, uint64_t *ret_id);
 
 /* Level below the root: 1 for "/system.slice". By id: unknown, every level but the
@@ -49,8 +52,8 @@ uint64_t cgroup_level_bit(const struct mma_path_key *key);
 /* Makes a key that of the cgroup above; false where that is the root, or unknown. */
 bool cgroup_parent(struct mma_path_key *key);
 
-/* Path from the root of the cgroup that has this id, in ret_path, or -ESTALE
- * where it is gone. */
-int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size);
+/* Path from the root of the cgroup that has this id, in ret_path. ret_there: false
+ * where it is gone. 0 or a fault. */
+int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size, bool *ret_there);
 
 #endif

@@ -60,8 +60,8 @@ static int read_tree(const char *dir, struct cgroup_tree *tree)
 	DIR *d;
 
 	err = cgroup_id(dir, &id);
-	if (err)
-		return err == -ENOENT || err == -ESTALE ? 0 : err;
+	if (err || !id)
+		return err;
 	err = add_id(tree, id);
 	if (!err)
 		err = add_pids(tree, dir);

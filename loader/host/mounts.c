@@ -66,28 +66,28 @@ typedef bool wanted_fn(const struct mount *mount, const void *what);
 
 /* The last mount for which wanted() holds, of those with the longest point;
  * with first, the first one. */
-static int find(wanted_fn *wanted, const void *what, bool first, struct mount *ret)
+static int find(wanted_fn *wanted, const void *what, bool first, struct mount *ret, bool *ret_found)
 {
 	FILE *file = fopen(MOUNTINFO, "re");
 	struct mount mount;
 	char *line = NULL;
 	size_t size = 0;
-	int err = -ENOENT;
 
+	*ret_found = false;
 	if (!file)
 		return fault(errno, MOUNTINFO ": cannot be read (%s); mount proc", strerror(errno));
 	while (getline(&line, &size, file) > 0) {
 		if (!read_line(line, &mount) || !wanted(&mount, what))
 			continue;
-		if (err || strlen(mount.point) >= strlen(ret->point))
+		if (!*ret_found || strlen(mount.point) >= strlen(ret->point))
 			*ret = mount;
-		err = 0;
+		*ret_found = true;
 		if (first)
 			break;
 	}
 	free(line);
 	fclose(file);
-	return err;
+	return 0;
 }
 
 static bool on_path(const struct mount *mount, const void *path)
@@ -95,9 +95,9 @@ static bool on_path(const struct mount *mount, const void *path)
 	return contains(mount, path);
 }
 
-int mount_of_path(const char *path, struct mount *ret)
+int mount_of_path(const char *path, struct mount *ret, bool *ret_found)
 {
-	return find(on_path, path, false, ret);
+	return find(on_path, path, false, ret, ret_found);
 }
 
 static bool has_type(const struct mount *mount, const void *type)
@@ -105,9 +105,9 @@ static bool has_type(const struct mount *mount, const void *type)
 	return !strcmp(mount->type, type);
 }
 
-int mount_of_type(const char *type, struct mount *ret)
+int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 {
-	return find(has_type, type, true, ret);
+	return find(has_type, type, true, ret, ret_found);
 }
 
 #define HOSTS_NAMESPACE "/proc/1/ns/mnt"
@@ -119,10 +119,24 @@ bool mounts_of_host_are_known(void)
 	return !stat(HOSTS_NAMESPACE, &host);
 }
 
+static bool is_same(const char *name, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(name, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static bool namespace_is_hosts(void)
+{
+	return is_same("/proc/self/ns/mnt", HOSTS_NAMESPACE);
+}
+
 bool mounts_are_hosts(void)
 {
-	struct stat own, host;
+	return namespace_is_hosts() && is_same("/proc/self/root/", "/proc/1/root/");
+}
 
-	return !stat("/proc/self/ns/mnt", &own) && !stat(HOSTS_NAMESPACE, &host) &&
-	       own.st_ino == host.st_ino;
+const char *mounts_place(void)
+{
+	return namespace_is_hosts() ? "below this root directory" : "in this mount namespace";
 }

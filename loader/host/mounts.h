@@ -14,16 +14,19 @@ struct mount {
 };
 
 /* The mount that `path` (absolute, clean) lies on, the innermost and latest.
- * 0 or a fault. */
-int mount_of_path(const char *path, struct mount *ret);
+ * ret_found: whether there is one. 0 or a fault. */
+int mount_of_path(const char *path, struct mount *ret, bool *ret_found);
 
-/* The first mount of this type: 0, -ENOENT,
- * or a fault. */
-int mount_of_type(const char *type, struct mount *ret);
+/* The first mount of this type. ret_found: whether there is one. 0 or a fault. */
+int mount_of_type(const char *type, struct mount *ret, bool *ret_found);
 
-/* Whether this is the mount namespace of process 1. Elsewhere (ip netns exec, a
- * sandbox) what is missing may well be there, and is not to be mounted. */
+/* Whether we see the file systems that process 1 sees: its mount namespace, from its
+ * root. Elsewhere (ip netns exec, a sandbox, a chroot) what is missing may well be
+ * there, and is not to be mounted. */
 bool mounts_are_hosts(void);
+
+/* Where we look, if they are not: "in this mount namespace", or below another root. */
+const char *mounts_place(void);
 
 /* Without CAP_SYS_PTRACE, and in some containers, that cannot be asked. */
 bool mounts_of_host_are_known(void);

@@ -86,7 +86,7 @@ void advise_attached(const struct cgroup *cgroup)
 	if (cgroup->by_id)
 		note("%s: attached by id, as paths cannot be followed in a cgroup namespace; it goes with its cgroup: attach from the host to survive restarts",
 		     cgroup->dir);
-	if (cgroup_id(cgroup->dir, &id))
+	if (!cgroup_id(cgroup->dir, &id) && !id)
 		note("%s: not there yet; it is attached as soon as it is created",
 		     cgroup->key.path);
 	else
@@ -97,12 +97,12 @@ void advise_repair(const struct cgroup *cgroup)
 {
 	const char *unit = unit_of(cgroup);
 	uint64_t id;
+	bool gone = !cgroup_id(cgroup->dir, &id) && !id;
 
 	if (cgroup->by_id)
 		return;
 	note("%s: repair of socket options %s; run --refresh then%s%s", cgroup->key.path,
-	     cgroup_id(cgroup->dir, &id) ? "has to wait until it is there"
-					 : "goes with its cgroup at a restart",
+	     gone ? "has to wait until it is there" : "goes with its cgroup at a restart",
 	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
 }
 

@@ -13,13 +13,12 @@
 
 static int open_or_load(struct attachment *a)
 {
-	int err = session_begin(&a->maps);
+	bool attached;
+	int err = session_begin(&a->maps, &attached);
 
-	a->fresh = err == -ENOENT;
-	if (err && !a->fresh)
+	if (err || (attached && programs_are_current(&a->maps)))
 		return err;
-	if (!err && programs_are_current(&a->maps))
-		return 0;
+	a->fresh = !attached;
 	maps_close(&a->maps);
 	err = pins_prepare();
 	return err ? err : programs_load(&a->programs, &a->maps);
@@ -85,13 +84,15 @@ static void repair(const struct attachment *a)
 
 static void take_back(struct attachment *a)
 {
+	bool was_attached;
+
 	if (a->fresh) {
 		teardown(&a->maps);
 		return;
 	}
 	for (size_t i = 0; i < a->n; i++)
 		if (a->is_new[i])
-			service_detach(&a->maps, &a->cgroups[i]);
+			service_detach(&a->maps, &a->cgroups[i], &was_attached);
 	if (a->ports_edited)
 		ports_undo(a->maps.ports, &a->ports, &a->undo);
 }

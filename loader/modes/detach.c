@@ -22,14 +22,17 @@ static int collect(const struct mma_path_key *key, const struct mma_path *path, 
 {
 	struct all *all = data;
 	struct cgroup *list = realloc(all->list, (all->n + 1) * sizeof(*all->list));
+	bool there;
+	int err;
 
 	(void)path;
 	if (!list)
 		return fault(ENOMEM, "paths: out of memory");
 	all->list = list;
-	if (!cgroup_of_key(key, &all->list[all->n]))
+	err = cgroup_of_key(key, &all->list[all->n], &there);
+	if (!err && there)
 		all->n++;
-	return 0;
+	return err;
 }
 
 static int detach_all(const struct maps *maps)
@@ -51,16 +54,17 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 {
 	struct mma_path_key cover;
 	char name[4 * MMA_PATH_SIZE];
-	int err = service_detach(maps, cgroup);
+	bool was_attached;
+	int err = service_detach(maps, cgroup, &was_attached);
 
-	if (err == -ENOENT) {
+	if (err)
+		return err;
+	if (!was_attached) {
 		note("%s: was not attached", cgroup->key.path);
 		return 0;
 	}
-	if (err)
-		return err;
 	printf("detached %s\n", visible(cgroup->key.path, name, sizeof(name)));
-	if (!service_cover(maps, &cgroup->key, &cover))
+	if (service_cover(maps, &cgroup->key, &cover))
 		note("%s: stays covered by %s, which is attached; detach that one, too",
 		     cgroup->key.path, cover.path);
 	return 0;
@@ -94,17 +98,18 @@ static int detach_named(const struct request *request, const struct maps *maps)
 int detach_run(const struct request *request)
 {
 	struct maps maps = MAPS_CLOSED;
-	int err = session_begin(&maps);
+	bool attached;
+	int err = session_begin(&maps, &attached);
 
-	if (err == -ENOENT) {
+	if (err)
+		return err;
+	if (!attached) {
 		/* Nothing, or what a killed run left. */
 		err = teardown(&maps);
 		if (!err)
 			note("nothing is attached");
 		return err;
 	}
-	if (err)
-		return err;
 	if (request->cgroups.n)
 		err = detach_named(request, &maps);
 	else

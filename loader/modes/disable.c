@@ -67,6 +67,7 @@ static int detach_unit(const struct maps *maps, const struct unit *unit)
 {
 	struct match match = { .unit = unit };
 	struct cgroup cgroup;
+	bool there, was_attached;
 	size_t left;
 	int err = 0;
 
@@ -75,9 +76,9 @@ static int detach_unit(const struct maps *maps, const struct unit *unit)
 		err = services_each(maps, match_unit, &match);
 		if (!match.found)
 			return err;
-		err = cgroup_of_key(&match.key, &cgroup);
+		err = cgroup_of_key(&match.key, &cgroup, &there);
 		if (!err)
-			err = service_detach(maps, &cgroup);
+			err = service_detach(maps, &cgroup, &was_attached);
 		if (!err)
 			err = services_count(maps, &left);
 		if (!err && !left) {
@@ -89,13 +90,25 @@ static int detach_unit(const struct maps *maps, const struct unit *unit)
 	return err;
 }
 
+/* What would keep us from detaching is told before anything changes. */
+static int look_first(void)
+{
+	struct maps maps = MAPS_CLOSED;
+	bool attached;
+	int err = maps_open(&maps, &attached);
+
+	maps_close(&maps);
+	return err;
+}
+
 static int detach_units(const struct units *units)
 {
 	struct maps maps = MAPS_CLOSED;
-	int err = session_begin(&maps);
+	bool attached;
+	int err = session_begin(&maps, &attached);
 
-	if (err == -ENOENT)
-		return 0;
+	if (err || !attached)
+		return err;
 	for (size_t i = 0; !err && i < units->n; i++)
 		err = detach_unit(&maps, &units->list[i]);
 	if (!err)
@@ -116,6 +129,7 @@ int disable_run(const struct request *request)
 		err = units_find(&request->units, &units);
 	if (err)
 		return err;
+	err = look_first();
 	for (size_t i = 0; !err && i < units.n; i++) {
 		const struct unit *unit = &units.list[i];
 

@@ -8,14 +8,15 @@
 int edit_run(const struct request *request)
 {
 	struct maps maps = MAPS_CLOSED;
-	int err = session_begin(&maps);
+	bool attached;
+	int err = session_begin(&maps, &attached);
 
-	if (err == -ENOENT)
+	if (err)
+		return err;
+	if (!attached)
 		return fault(
 			ENOENT,
 			"nothing is attached, so there is no allowlist to edit; attach a service first: --cgroup PATH --port LIST");
-	if (err)
-		return err;
 	err = ports_edit(maps.ports, &request->ports,
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
 	if (!err)

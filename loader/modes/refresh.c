@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "modes/modes.h"
 #include "attached/netns_find.h"
 #include "attached/programs.h"
@@ -24,14 +24,12 @@ static int add_service(const struct mma_path_key *key, const struct mma_path *pa
 {
 	struct refresh *refresh = data;
 	struct cgroup cgroup;
-	bool is_new;
-	int err = cgroup_of_key(key, &cgroup);
+	bool there, is_new;
+	int err = cgroup_of_key(key, &cgroup, &there);
 
 	(void)path;
-	if (err) { /* not there: nothing runs in it */
-		fault_forget();
-		return 0;
-	}
+	if (err || !there) /* nothing runs in it */
+		return err;
 	err = session_add_namespaces(&cgroup, &refresh->namespaces);
 	if (!err)
 		err = service_attach(refresh->maps, &cgroup, &refresh->slots, &is_new);
@@ -46,7 +44,7 @@ static int refresh_all(struct maps *maps)
 	struct mma *programs = NULL;
 	int err = 0;
 
-	if (!programs_are_current(maps) || account_may_return()) {
+	if (!programs_are_current(maps) || observers_may_return()) {
 		maps_close(maps);
 		err = pins_prepare();
 		if (!err)
@@ -76,15 +74,16 @@ static int refresh_all(struct maps *maps)
 int refresh_run(const struct request *request)
 {
 	struct maps maps = MAPS_CLOSED;
-	int err = session_begin(&maps);
+	bool attached;
+	int err = session_begin(&maps, &attached);
 
 	(void)request;
-	if (err == -ENOENT) {
+	if (err)
+		return err;
+	if (!attached) {
 		note("nothing is attached, so there is nothing to refresh");
 		return 0;
 	}
-	if (err)
-		return err;
 	err = refresh_all(&maps);
 	maps_close(&maps);
 	if (!err)

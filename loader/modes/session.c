@@ -7,17 +7,18 @@
 #include "report.h"
 #include "attached/services.h"
 #include "attached/strip_links.h"
+#include "attached/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-int session_begin(struct maps *ret)
+int session_begin(struct maps *ret, bool *ret_attached)
 {
 	int err = rights_need_root();
 
 	if (!err)
 		err = lock_take();
-	return err ? err : maps_open(ret);
+	return err ? err : maps_open(ret, ret_attached);
 }
 
 int session_cgroups(const struct request *request, struct cgroup **ret)
@@ -44,7 +45,11 @@ int session_sweep(const struct maps *maps)
 		err = strip_sweep(maps);
 	if (!err)
 		err = repair_sweep(maps);
-	return err ? err : pins_sweep();
+	if (!err)
+		err = pins_sweep();
+	if (!err)
+		summary_narrow(maps);
+	return err;
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

@@ -8,15 +8,16 @@
 #include "attached/pins.h"
 #include "request.h"
 
-/* Root, the lock, and the pinned maps. -ENOENT where nothing is attached, for
- * which no fault is remembered: what that means is the mode's. */
-int session_begin(struct maps *ret);
+/* Root, the lock, and the pinned maps, as maps_open() has them: 0 or a fault.
+ * ret_attached: whether anything is attached; what it means if not is the mode's. */
+int session_begin(struct maps *ret, bool *ret_attached);
 
 /* The cgroups of a request, resolved. The caller frees the array. */
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Takes out containers that are gone; unpins the links of what is gone: interfaces,
- * namespaces, cgroups; and what killed runs left. */
+ * namespaces, cgroups; and what killed runs left. Then the list is as it stays: it is
+ * summarised for upgrade. */
 int session_sweep(const struct maps *maps);
 
 /* Adds the namespaces that the processes of this cgroup are in. */

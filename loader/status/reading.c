@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status/reading.h"
-#include "attached/account.h"
+#include "attached/observers.h"
 #include "host/cgroup_tree.h"
 #include "host/netstat.h"
 #include "attached/programs.h"
@@ -24,6 +24,7 @@ const char *const status_counter_names[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYNACK] = "stripped_synack",
 	[MMA_RESTARTS] = "restarts",
 	[MMA_UNACCOUNTED] = "connections_unaccounted",
+	[MMA_KEPT_NO_PORT] = "kept_no_listed_port",
 };
 
 const char *const status_counter_words[MMA_N_COUNTERS] = {
@@ -36,6 +37,7 @@ const char *const status_counter_words[MMA_N_COUNTERS] = {
 	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
 	[MMA_RESTARTS] = "cgroup created while attached",
 	[MMA_UNACCOUNTED] = "connections not counted: table full",
+	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
 };
 
 const char *const status_connection_names[MMA_N_CONNECTIONS] = {
@@ -74,11 +76,7 @@ static int read_tree(struct gather *gather, struct status_service *service)
 	struct cgroup_tree tree;
 	int err = cgroup_find_id(service->cgroup.dir, &service->id);
 
-	if (err == -ENOENT) {
-		service->id = 0;
-		return 0;
-	}
-	if (err)
+	if (err || !service->id)
 		return err;
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
 	service->repair = repair_in_place(service->cgroup.dir);
@@ -92,14 +90,18 @@ static int read_tree(struct gather *gather, struct status_service *service)
 }
 
 /* A path that is not followed is no key: it is read now. */
-static void read_by_id_path(struct status_service *service)
+static int read_by_id_path(struct status_service *service)
 {
+	bool there = false;
 	uint64_t id;
+	int err = cgroup_find_id(service->cgroup.dir, &id);
 
-	if (!service->cgroup.by_id || cgroup_id(service->cgroup.dir, &id) ||
-	    cgroup_path_of_id(id, service->by_id_path, sizeof(service->by_id_path)))
-		return;
-	service->is_container = container_of_path(service->by_id_path, &service->container);
+	if (!err && id)
+		err = cgroup_path_of_id(id, service->by_id_path, sizeof(service->by_id_path),
+					&there);
+	if (!err && there)
+		service->is_container = container_of_path(service->by_id_path, &service->container);
+	return err;
 }
 
 static int read_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
@@ -107,18 +109,18 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	struct gather *gather = data;
 	struct status *status = gather->status;
 	struct status_service service = { 0 }, *list;
-	int err;
+	bool there;
+	int err = cgroup_of_key(key, &service.cgroup, &there);
 
-	if (cgroup_of_key(key, &service.cgroup))
-		fault_forget(); /* gone; its key is filled all the same */
-	else
-		read_by_id_path(&service);
-	if (service_cover(gather->maps, key, &service.covered_by))
+	if (!err && there && service.cgroup.by_id)
+		err = read_by_id_path(&service);
+	if (!service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
 	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
-	err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err)
+		err = service_stats(gather->maps, path->slot, &service.stats);
+	if (!err && there)
 		err = read_tree(gather, &service);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
 	if (!list) {
@@ -222,7 +224,7 @@ static int read_all(const struct maps *maps, struct status *status)
 	status->attached = true;
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
-	status->uncounted = account_reason();
+	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
@@ -287,16 +289,17 @@ const char *status_repair_word(const struct status_service *service)
 int status_read(struct status *ret)
 {
 	struct maps maps = MAPS_CLOSED;
+	bool attached;
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->reason = "nothing is attached";
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
-	err = maps_open(&maps);
-	if (!err)
+	err = maps_open(&maps, &attached);
+	if (!err && attached) /* else that is the answer */
 		err = read_all(&maps, ret);
 	maps_close(&maps);
-	return err == -ENOENT ? 0 : err; /* nothing attached is an answer, too */
+	return err;
 }
 
 void status_free(struct status *status)

@@ -242,9 +242,10 @@ static void too_long(void **state)
 static void cgroup_v1(void **state)
 {
 	struct mount mount;
+	bool found;
 
 	(void)state;
-	if (mount_of_type("cgroup", &mount))
+	if (mount_of_type("cgroup", &mount, &found) || !found)
 		skip_because("no cgroup v1 hierarchy is mounted");
 	v1 = tree;
 	strcpy(v1.mount, mount.point);

@@ -43,7 +43,8 @@ void need_bpf(void)
 static bool needs_trampoline(const char *name)
 {
 	return !strncmp(name, "upgrade", strlen("upgrade")) ||
-	       !strncmp(name, "account", strlen("account"));
+	       !strncmp(name, "account", strlen("account")) ||
+	       !strncmp(name, "watch", strlen("watch"));
 }
 
 static struct bpf_object *load(const char *file)

@@ -30,8 +30,9 @@ static void find_home(void)
 void tree_begin(struct tree *ret)
 {
 	struct mount mount;
+	bool found;
 
-	if (mount_of_type("cgroup2", &mount))
+	if (mount_of_type("cgroup2", &mount, &found) || !found)
 		skip_because("no cgroup2 is mounted");
 	if (strcmp(mount.root, "/"))
 		skip_because("not all of cgroup2 is mounted");

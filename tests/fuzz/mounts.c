@@ -3,21 +3,18 @@
 #include "fuzz.h"
 #include "host/mounts.h"
 
-#include <errno.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct mount mount;
 	char *path = split_input(data, size);
-	int err = mount_of_path(path, &mount);
+	bool found;
 
-	hold(err == 0 || err == -ENOENT);
-	if (!err) {
+	hold(!mount_of_path(path, &mount, &found));
+	if (found) {
 		hold(strlen(mount.root) < sizeof(mount.root));
 		hold(strlen(mount.type) < sizeof(mount.type));
 		hold(!strncmp(mount.point, path, strlen(mount.point)));
-		err = mount_of_type(mount.type, &mount);
-		hold(!err);
+		hold(!mount_of_type(mount.type, &mount, &found) && found);
 	}
 	free(path);
 	return 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What --audit makes of what it saw: the suggested lists, the table, JSON. */
+#include "audit/json.h"
 #include "audit/reading.h"
+#include "audit/text.h"
 #include "suite.h"
 #include "fault_text.h"
 

@@ -118,6 +118,8 @@ static void machine(const char *mounts, const char *own)
 	fake_file(OWN, own);
 	fake_dir("/proc/self/ns/mnt", 1); /* the host's mount namespace */
 	fake_dir("/proc/1/ns/mnt", 1);
+	fake_dir("/proc/self/root/", 2); /* from the host's root */
+	fake_dir("/proc/1/root/", 2);
 	fake_dir(FS "/", 1);
 	fake_dir(FS "/unified/", 1);
 	fake_dir(FS "/a/cgroup.procs", 0);
@@ -129,6 +131,7 @@ static void resolves(void **state)
 	const struct good *row = *state;
 	struct mma_path_key key = { 0 };
 	struct cgroup again;
+	bool there;
 
 	machine(row->mounts, row->own);
 	assert_int_equal(cgroup_resolve(row->arg, &cgroup), 0);
@@ -138,7 +141,8 @@ static void resolves(void **state)
 	/* A key of a hash: all of it counts. */
 	snprintf(key.path, sizeof(key.path), "%s", row->key);
 	assert_memory_equal(&cgroup.key, &key, sizeof(key));
-	assert_int_equal(cgroup_of_key(&key, &again), 0);
+	assert_int_equal(cgroup_of_key(&key, &again, &there), 0);
+	assert_true(there);
 	assert_string_equal(again.dir, row->dir);
 }
 
@@ -155,19 +159,43 @@ static void refuses(void **state)
 	assert_string_equal(text, row->message);
 }
 
-/* In another mount namespace nothing is to be mounted. */
+/* In another mount namespace, or a chroot, nothing is to be mounted. */
 static void elsewhere(void **state)
 {
+	static const struct {
+		const char *name, *place;
+	} rows[] = {
+		{ "/proc/self/ns/mnt", "cgroup2: not mounted in this mount namespace; " },
+		{ "/proc/self/root/", "cgroup2: not mounted below this root directory; " },
+	};
 	char text[8192];
 	int err;
 
 	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		machine("", "");
+		fake_dir(rows[i].name, 3);
+		err = cgroup_resolve("a", &cgroup);
+		assert_int_equal(fault_read(err, text, sizeof(text)), 1);
+		assert_non_null(strstr(text, rows[i].place));
+		assert_non_null(strstr(text, "nsenter"));
+	}
+}
+
+/* Where it cannot be told whether a cgroup is there, nobody is told that it is gone. */
+static void key_without_cgroup2(void **state)
+{
+	struct mma_path_key key = { "id:4711" };
+	char text[8192];
+	bool there;
+	int err;
+
+	(void)state;
 	machine("", "");
-	fake_dir("/proc/self/ns/mnt", 2);
-	err = cgroup_resolve("a", &cgroup);
+	err = cgroup_of_key(&key, &cgroup, &there);
+	assert_true(err < 0);
 	assert_int_equal(fault_read(err, text, sizeof(text)), 1);
-	assert_non_null(strstr(text, "cgroup2: not mounted in this mount namespace; "));
-	assert_non_null(strstr(text, "nsenter"));
+	assert_string_equal(text, NO_CGROUP2);
 }
 
 /* The longest path that a key holds, and follow can tell from a cut one. */
@@ -274,11 +302,14 @@ static void by_id(void **state)
 static void not_below_the_mount(void **state)
 {
 	struct mma_path_key longer = { "/machine.slice/c10/svc" }, root = { "/machine.slice/c1" };
+	bool there;
 
 	(void)state;
 	machine(SUBTREE, "");
-	assert_int_equal(cgroup_of_key(&longer, &cgroup), -ENOENT);
-	assert_int_equal(cgroup_of_key(&root, &cgroup), 0);
+	assert_int_equal(cgroup_of_key(&longer, &cgroup, &there), 0);
+	assert_false(there);
+	assert_int_equal(cgroup_of_key(&root, &cgroup, &there), 0);
+	assert_true(there);
 	assert_string_equal(cgroup.dir, FS);
 }
 
@@ -328,7 +359,8 @@ int main(void)
 
 	add_table(&suite, resolves, good);
 	add_table(&suite, refuses, bad);
-	add_test(&suite, "no cgroup2 in another mount namespace", elsewhere, NULL);
+	add_test(&suite, "no cgroup2 in another mount namespace, and in a chroot", elsewhere, NULL);
+	add_test(&suite, "a key, where no cgroup2 is mounted", key_without_cgroup2, NULL);
 	add_test(&suite, "510 bytes fit, 511 do not", length, NULL);
 	add_test(&suite, "255 bytes of a name fit, 256 do not", length_of_a_name, NULL);
 	add_test(&suite, "far too long, relative and absolute", great_length, NULL);

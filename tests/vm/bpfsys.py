@@ -90,6 +90,7 @@ class Map:
         "stats": ("=I", "=16Q"),
         "meta": ("=I", "=IHBBQQ24s"),
         "accounts": ("=IHBB", "=8Q"),
+        "summary": ("=I", "=IHBB"),
     }
 
     def __init__(self, name):

@@ -186,6 +186,17 @@ def mma(*args, check=False, **kwargs):
     return run([_tool(), *map(str, args)], check=check, **kwargs)
 
 
+def without_function(function, path):
+    """The tool on a kernel that lacks a function: it watches one that no kernel has."""
+    with open(_tool(), "rb") as f:
+        data = f.read()
+    assert data.count(function.encode() + b"\0") >= 2
+    with open(path, "wb") as f:
+        f.write(data.replace(function.encode() + b"\0", function[:-1].encode() + b"X\0"))
+    os.chmod(path, 0o755)
+    return str(path)
+
+
 def attach(cgroup, *args, **kwargs):
     return mma("--cgroup", cgroup, *args, check=True, **kwargs)
 
@@ -225,7 +236,8 @@ def service(cgroup):
 
 
 COUNTERS = ("upgraded", "kept_mptcp_off", "kept_netns_uncovered", "kept_no_family", "kept_unknown",
-            "stripped_syn", "stripped_synack", "restarts", "connections_unaccounted")
+            "stripped_syn", "stripped_synack", "restarts", "connections_unaccounted",
+            "kept_no_listed_port")
 
 
 def counters(cgroup):

@@ -193,18 +193,9 @@ def test_unpinned_and_repaired(link, repair, cgroup):
     assert status()["accounting"] == COUNTED
 
 
-def without(function, path):
-    """The tool on a kernel that lacks a function: it watches one that no kernel has."""
-    data = pathlib.Path(_tool()).read_bytes()
-    assert data.count(function.encode() + b"\0") >= 2
-    path.write_bytes(data.replace(function.encode() + b"\0", function[:-1].encode() + b"X\0"))
-    path.chmod(0o755)
-    return str(path)
-
-
 def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
     function = "mptcp_subflow_drop_ctx"
-    monkeypatch.setenv("MMA_TOOL", without(function, tmp_path / "tool"))
+    monkeypatch.setenv("MMA_TOOL", without_function(function, tmp_path / "tool"))
     done = attach(cgroup, "--port", "25")
     assert done.err.count("connections will not be counted: ") == 1
     now = status()

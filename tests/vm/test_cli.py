@@ -343,9 +343,9 @@ def test_allow_and_deny(cgroup):
 
 def test_default_ports(cgroup):
     attach(cgroup)
-    assert map_dict("ports") == dict.fromkeys([25, 465, 587, 110, 995, 143, 993, 4190], 1)
+    assert map_dict("ports") == dict.fromkeys([25, 465, 587, 110, 995, 143, 993], 1)
     attach(cgroup, "--port", "26")
-    assert map_dict("ports")[26] == 3 and len(map_dict("ports")) == 9
+    assert map_dict("ports")[26] == 3 and len(map_dict("ports")) == 8
 
 
 def test_detach_what_is_not_attached(cgroup):

@@ -87,7 +87,8 @@ def test_level_ten_attached(cgroup):
 
 
 def test_another_user(cgroup):
-    attach(cgroup)
+    """Where the list has a port that anybody can use (else test_can_use.py)."""
+    attach(cgroup, "--port", "25")
     assert protocol(cgroup=cgroup, uid=NOBODY) == MPTCP
     assert protocol(uid=NOBODY) == TCP
 

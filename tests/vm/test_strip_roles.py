@@ -102,7 +102,7 @@ def test_lists(makers, cgroup, smtp_has_a_name):
 def test_default_list(makers, cgroup):
     """Incoming only."""
     mma.attach(cgroup)
-    for port in (25, 465, 587, 110, 995, 143, 993, 4190):
+    for port in (25, 465, 587, 110, 995, 143, 993):
         assert roles_of(makers, port) == LISTEN, port
     assert roles_of(makers, 80) == NONE
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "check/print.h"
+#include "check/json.h"
 #include "check/results.h"
 #include "json_text.h"
 #include "report.h"
@@ -9,30 +9,12 @@
 #include <stdio.h>
 
 #define SCHEMA 1
-#define MAX_LINE 4096
 
-static const struct {
-	const char *sign; /* UTF-8, whatever the locale */
-	const char *word;
-} results[] = {
-	[CHECK_OK] = { "✓", "ok" },
-	[CHECK_WARN] = { "!", "warn" },
-	[CHECK_FAIL] = { "✗", "fail" },
+static const char *const words[] = {
+	[CHECK_OK] = "ok",
+	[CHECK_WARN] = "warn",
+	[CHECK_FAIL] = "fail",
 };
-
-/* A line for each, however long: to be read, and to be grepped. */
-void check_print_text(const struct checks *checks)
-{
-	char text[MAX_LINE], remedy[MAX_LINE];
-
-	for (size_t i = 0; i < checks->n; i++) {
-		const struct check *check = &checks->list[i];
-
-		printf("%s %-13s %s%s%s\n", results[check->result].sign, check->name,
-		       visible(check->text, text, sizeof(text)), check->remedy[0] ? "; " : "",
-		       visible(check->remedy, remedy, sizeof(remedy)));
-	}
-}
 
 int check_print_json(const struct checks *checks)
 {
@@ -43,7 +25,7 @@ int check_print_json(const struct checks *checks)
 		const struct check *check = &checks->list[i];
 
 		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "name", check->name,
-						      "result", results[check->result].word, "text",
+						      "result", words[check->result], "text",
 						      json_text(check->text), "remedy",
 						      json_text(check->remedy)));
 	}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attached/summary.h"
+#include "attached/observers.h"
+#include "ports.h"
+#include "report.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+
+static const __u32 of_loader = MMA_SUMMARY_OF_LOADER, of_watch = MMA_SUMMARY_OF_WATCH;
+
+static int write_state(const struct maps *maps, struct mma_summary *list,
+		       enum mma_summary_state state)
+{
+	list->state = (__u8)state;
+	return bpf_map_update_elem(maps->summary, &of_loader, list, BPF_ANY);
+}
+
+/* The entries one by one, so that no moment has a mixture of two of them: the state
+ * alone makes the rest true, and is written last. */
+static int write_known(const struct maps *maps, const struct mma_summary *known)
+{
+	struct mma_summary list = *known;
+	int err = write_state(maps, &list, MMA_SUMMARY_IN_WORK);
+
+	return err ? err : write_state(maps, &list, MMA_SUMMARY_KNOWN);
+}
+
+/* Between two system calls that the kernel's programs must see in this order. */
+static void in_order(void)
+{
+	__sync_synchronize();
+}
+
+static int narrow(const struct maps *maps)
+{
+	struct mma_summary list, seen;
+	struct port_grants grants;
+	int err = bpf_map_lookup_elem(maps->summary, &of_loader, &list);
+
+	/* From here on each grant counts as an edit, also one that the reading misses. */
+	if (!err)
+		err = write_state(maps, &list, MMA_SUMMARY_IN_WORK);
+	in_order();
+	if (!err)
+		err = bpf_map_lookup_elem(maps->summary, &of_watch, &seen);
+	in_order();
+	if (!err)
+		err = ports_grants(maps->ports, &grants);
+	if (err)
+		return err;
+	list.edits = seen.edits;
+	list.highest_listen = grants.highest_listen;
+	list.connects = grants.connects;
+	return write_known(maps, &list);
+}
+
+void summary_forget(const struct maps *maps)
+{
+	struct mma_summary none = { .state = MMA_SUMMARY_UNKNOWN };
+
+	if (maps->summary >= 0)
+		write_state(maps, &none, MMA_SUMMARY_UNKNOWN);
+}
+
+void summary_narrow(const struct maps *maps)
+{
+	int err;
+
+	if (maps->summary < 0)
+		return;
+	if (!observer_is_attached(OBSERVER_LIST)) {
+		summary_forget(maps);
+		return;
+	}
+	err = narrow(maps); /* half done, anybody may use the list */
+	if (err)
+		detail("allowlist: cannot be summarised (%s)", strerror(-err));
+}
+
+bool summary_is_known(const struct maps *maps)
+{
+	struct mma_summary list, seen;
+
+	return maps->summary >= 0 && !bpf_map_lookup_elem(maps->summary, &of_loader, &list) &&
+	       !bpf_map_lookup_elem(maps->summary, &of_watch, &seen) &&
+	       list.state == MMA_SUMMARY_KNOWN && list.edits == seen.edits;
+}
