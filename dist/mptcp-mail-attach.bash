@@ -13,11 +13,12 @@ _mptcp_mail_attach_options() {
 	*" --enable "*) echo "--port --no-repair --now $common" ;;
 	*" --disable "*) echo "--now $common" ;;
 	*" --allow "*|*" --deny "*|*" --refresh "*) echo "$common" ;;
+	*" --oci "*) echo "--pid --signal $common" ;;
 	*" --status "*) echo "--json $common" ;;
 	*" --check "*) echo "--cgroup --json $common" ;;
 	*" --audit "*) echo "--cgroup --duration --json $common" ;;
 	*" --cgroup "*) echo "--cgroup --port --netns --no-repair --detach --check --audit $common" ;;
-	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --check --audit --help --version -h -V $common" ;;
+	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --oci --status --check --audit --help --version -h -V $common" ;;
 	esac
 }
 
