@@ -104,7 +104,7 @@ deps:
 
 MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
-EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*))
+EXAMPLES := $(shell cd dist && find examples -type f | LC_ALL=C sort)
 
 .PHONY: man
 man: $(MAN)
@@ -171,7 +171,7 @@ check:
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-containers
 
 .PHONY: demo
 demo:

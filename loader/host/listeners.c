@@ -16,6 +16,7 @@
 struct dump {
 	const struct cgroup_tree *tree;
 	struct listeners *ret;
+	uint64_t netns;
 	int err;
 };
 
@@ -88,6 +89,8 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 	if (!cgroup_tree_has(dump->tree, attributes.cgroup))
 		return MNL_CB_OK;
 	l.mptcp = attributes.mptcp;
+	l.netns = dump->netns;
+	l.cgroup = attributes.cgroup;
 	inet_ntop(socket->idiag_family, socket->id.idiag_src, l.addr, sizeof(l.addr));
 	dump->err = add(dump->ret, &l);
 	return dump->err ? MNL_CB_ERROR : MNL_CB_OK;
@@ -129,16 +132,17 @@ static int dump_family(struct mnl_socket *nl, int family, struct dump *dump)
 
 static int dump_here(const struct netns *netns, void *data)
 {
+	struct dump *dump = data;
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	int err = nl ? 0 : -errno;
 
-	(void)netns;
+	dump->netns = netns->cookie;
 	if (!err && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
 		err = -errno;
 	if (!err)
-		err = dump_family(nl, AF_INET, data);
+		err = dump_family(nl, AF_INET, dump);
 	if (!err)
-		err = dump_family(nl, AF_INET6, data);
+		err = dump_family(nl, AF_INET6, dump);
 	if (nl)
 		mnl_socket_close(nl);
 	return err ? fault(-err,
@@ -161,7 +165,7 @@ static int by_port(const void *a, const void *b)
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret)
 {
-	struct dump dump = { tree, ret, 0 };
+	struct dump dump = { .tree = tree, .ret = ret };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < namespaces->n; i++)

@@ -207,7 +207,7 @@ int netns_connected(const struct netns *netns, void *ret_connected)
 
 	(void)netns;
 	*connected = false;
-	for (struct if_nameindex *i = list; !err && i->if_index; i++)
+	for (struct if_nameindex *i = list; i && !err && i->if_index; i++)
 		*connected |= is_up(fd, i->if_name);
 	if (list)
 		if_freenameindex(list);

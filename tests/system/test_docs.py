@@ -222,8 +222,9 @@ def test_install_and_uninstall(tmp_path):
     assert {"sbin/mptcp-mail-attach", "share/man/man8/mptcp-mail-attach.8",
             "share/bash-completion/completions/mptcp-mail-attach"} <= set(names)
     examples = [n for n in names if "/examples/" in n]
-    assert len(examples) == 7
-    for name in [names[0], *examples]:
+    drop_ins = [n for n in examples if n.endswith("/mptcp-mail-attach.conf")]
+    assert len(examples) == 12 and len(drop_ins) == 8
+    for name in [names[0], *drop_ins]:
         with open(f"{tmp_path}/opt/x y/{name}") as f:
             assert "/opt/x y/sbin/mptcp-mail-attach " in f.read(), name
     assert make("uninstall") == []
