@@ -11,6 +11,7 @@ import select
 import shutil
 import socket
 import tarfile
+import time
 
 import mma
 from mma import MPTCP, run, wait_until
@@ -169,3 +170,18 @@ def log_lines(since=None):
     """What the system log has of ours."""
     run(["journalctl", "--sync"])
     return run(["journalctl", "-b", "-o", "cat", "--no-pager", "-t", "mptcp-mail-attach"]).out.splitlines()
+
+
+class One:
+    """The line that the log has gained, and how long it took."""
+
+    def __enter__(self):
+        self.before, self.begun = len(log_lines()), time.monotonic()
+        return self
+
+    def done(self):
+        self.took = time.monotonic() - self.begun
+
+    def __exit__(self, *exception):
+        if exception[0] is None:
+            [self.line] = log_lines()[self.before:]

@@ -6,12 +6,11 @@ import contextlib
 import json
 import os
 import subprocess
-import time
 
 import pytest
 
 import mma
-from engines import BOTH_TCP, DOCKER, HOOK, PODMAN, WRAPPER, by_id, log_lines
+from engines import BOTH_TCP, DOCKER, HOOK, WRAPPER, One, by_id, log_lines
 from mma import run
 from units import TOOL
 
@@ -49,21 +48,6 @@ def no_bpffs():
     finally:
         run(["umount", "/sys/fs/bpf"])
         run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
-
-
-class One:
-    """The line that the log has gained, and how long it took."""
-
-    def __enter__(self):
-        self.before, self.begun = len(log_lines()), time.monotonic()
-        return self
-
-    def done(self):
-        self.took = time.monotonic() - self.begun
-
-    def __exit__(self, *exception):
-        if exception[0] is None:
-            [self.line] = log_lines()[self.before:]
 
 
 # What the hook itself makes of it: (what is wrong, what the log says of it)
@@ -147,22 +131,3 @@ def test_container(name):
         print(f"{name}: started within {one.took:.1f} s")
     finally:
         DOCKER.remove("tcp")
-
-
-def test_after_removal_of_the_package():
-    """What names the wrapper goes on to start; Podman has no hook any more."""
-    PODMAN.set_up()
-    run(["dpkg", "-r", "mptcp-mail-attach"], timeout=120)
-    try:
-        assert os.path.exists(WRAPPER)
-        with One() as one:
-            DOCKER.run("removed")
-            PODMAN.run("removed")
-        assert "not there; install mptcp-mail-attach" in one.line
-        assert DOCKER.protocols("removed") == PODMAN.protocols("removed") == BOTH_TCP
-    finally:
-        DOCKER.remove("removed")
-        PODMAN.remove("removed")
-    purged = run(["dpkg", "-P", "mptcp-mail-attach"], timeout=120)
-    assert "/etc/docker/daemon.json names /etc/mptcp-mail-attach/runtime" in purged.err
-    assert not os.path.exists("/etc/mptcp-mail-attach")
