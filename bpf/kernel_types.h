@@ -28,7 +28,22 @@ struct cgroup {
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
 	int level;
+	struct {
+		void *effective[0]; /* struct bpf_prog_array *, by enum cgroup_bpf_attach_type */
+	} bpf;
 	struct cgroup *ancestors[0]; /* by level, itself last */
+} __core;
+
+enum cgroup_bpf_attach_type {
+	CGROUP_SETSOCKOPT = 1, /* the kernel's own, by CO-RE */
+};
+
+struct bpf_prog_array_item {
+	void *prog; /* NULL: the end */
+} __core;
+
+struct bpf_prog_array {
+	struct bpf_prog_array_item items[0];
 } __core;
 
 struct sock_cgroup_data {

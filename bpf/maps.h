@@ -85,6 +85,15 @@ struct {
 	__type(value, struct mma_summary);
 } summary __weak SEC(".maps");
 
+/* The storage of an MPTCP socket: what it was given before it connects. Written by
+ * repair; gone with the socket. No memory: the option fails as without repair. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct mma_asked);
+} asked __weak SEC(".maps");
+
 /* What this attachment is, and the levels in use. Written by the loader only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -3,7 +3,8 @@
  * strip: keeps ports off the allowlist plain TCP on the wire. Of a SYN or
  * SYN-ACK that a socket of an attached (or departed) cgroup sends, it overwrites
  * MP_CAPABLE with NOPs if the server's port is not allowed in the socket's
- * role: the peer then answers as plain TCP, and the kernel falls back.
+ * role: the peer then answers as plain TCP, and the kernel falls back. Also of the
+ * SYN of a socket that was given TCP_USER_TIMEOUT (repair), which MPTCP has not.
  *
  * Hook: TCX egress of every interface of a covered namespace, first in order;
  * always TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK
@@ -129,6 +130,15 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	return cgroup;
 }
 
+/* Given before connect(), and kept by repair; MPTCP has none. */
+static __always_inline bool has_user_timeout(struct bpf_sock *sk)
+{
+	struct mptcp_sock *msk = bpf_skc_to_mptcp_sock(sk);
+	struct mma_asked *given = msk ? bpf_sk_storage_get(&asked, msk, NULL, 0) : NULL;
+
+	return given && given->user_timeout;
+}
+
 /* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,
  * which never gets here, does not pay for its stack. */
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
@@ -138,8 +148,8 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 	struct mma_meta *m;
 	__u32 zero = 0, slot = MMA_NO_SLOT;
 	__u16 port = 0;
+	bool synack, may_speak;
 	__u64 cgroup;
-	bool synack;
 	__u8 role;
 
 	if (!find_tcp(ctx, &tcp) || !opens_connection(&tcp))
@@ -162,8 +172,9 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 	}
 	if (!port) /* a closed socket has forgotten it */
 		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
+	may_speak = allowed(port, role) && (synack || !has_user_timeout(sk));
 	if ((sk || cgroup) &&
-	    (allowed(port, role) || !find_service_of_socket(cgroup, m->strip_levels, &slot)))
+	    (may_speak || !find_service_of_socket(cgroup, m->strip_levels, &slot)))
 		return;
 	if (write_options(ctx, &tcp, &options))
 		count(slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);

@@ -126,6 +126,20 @@ struct mma_netns {
 	__u64 since; /* CLOCK_BOOTTIME of the first coverage, nanoseconds */
 };
 
+/* Value of `asked`, the storage of an MPTCP socket: TCP's options that it was given
+ * before it connects. */
+struct mma_asked {
+	__u32 options; /* bits, enum mma_asked_option: those that were given */
+	__u32 user_timeout; /* TCP_USER_TIMEOUT, milliseconds */
+	__u32 syncnt; /* TCP_SYNCNT, retransmits of a SYN */
+	__u32 reserved;
+};
+
+enum mma_asked_option {
+	MMA_ASKED_USER_TIMEOUT = 1,
+	MMA_ASKED_SYNCNT = 2,
+};
+
 /*
  * What the allowlist grants, in one word: by it upgrade knows whether a task that
  * may not bind a privileged port could use a port on the list at all. (Not in
@@ -176,6 +190,7 @@ static_assert(sizeof(struct mma_service_ref) == 8, "value of cgroups");
 static_assert(sizeof(struct mma_stats) == 128, "value of stats");
 static_assert(sizeof(struct mma_account_key) == 8, "key of accounts");
 static_assert(sizeof(struct mma_account) == 64, "value of accounts");
+static_assert(sizeof(struct mma_asked) == 16, "value of asked");
 static_assert(sizeof(struct mma_meta) == 48, "value of meta");
 static_assert(sizeof(struct mma_summary) == 8, "value of summary, read at once");
 static_assert((int)MMA_N_COUNTERS <= MMA_STATS_ROOM, "room for counters");

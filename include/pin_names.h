@@ -17,6 +17,7 @@
 #define MMA_PIN_STATS "stats"
 #define MMA_PIN_META "meta"
 #define MMA_PIN_ACCOUNTS "accounts"
+#define MMA_PIN_ASKED "asked"
 #define MMA_PIN_SUMMARY "summary"
 
 #define MMA_PIN_LINKS "links"
@@ -29,6 +30,8 @@
 #define MMA_PIN_STRIP "strip"
 #define MMA_PIN_REPAIR_GET "repair-get"
 #define MMA_PIN_REPAIR_SET "repair-set"
+#define MMA_PIN_REPAIR_CONNECT4 "repair-connect4"
+#define MMA_PIN_REPAIR_CONNECT6 "repair-connect6"
 #define MMA_PIN_WATCH_LIST "watch_list"
 #define MMA_PIN_WATCH_LIST_2 "watch_list_2"
 #define MMA_PIN_ACCOUNT_EVENT "account_event"

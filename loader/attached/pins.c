@@ -33,6 +33,7 @@ static const struct map_kind {
 	{ KIND(meta, MMA_PIN_META, BPF_MAP_TYPE_ARRAY, __u32, struct mma_meta, false) },
 	{ KIND(accounts, MMA_PIN_ACCOUNTS, BPF_MAP_TYPE_HASH, struct mma_account_key,
 	       struct mma_account, true) },
+	{ KIND(asked, MMA_PIN_ASKED, BPF_MAP_TYPE_SK_STORAGE, int, struct mma_asked, true) },
 	{ KIND(summary, MMA_PIN_SUMMARY, BPF_MAP_TYPE_ARRAY, __u32, struct mma_summary, true) },
 #undef KIND
 };

@@ -17,9 +17,9 @@ struct bpf_link_info;
 /* The pinned maps; each fd is -1 unless open. */
 struct maps {
 	int ports, cgroups, departed, paths, netns, stats, meta;
-	int accounts, summary; /* may be -1: pins of an older version lack them */
+	int accounts, summary, asked; /* may be -1: pins of an older version lack them */
 };
-#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1 })
+#define MAPS_CLOSED ((struct maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 })
 
 /* Mounts bpffs where it is missing and may be, makes the directories, and
  * refuses a bpffs that the host does not see. */

@@ -215,12 +215,12 @@ static void finish(const struct subject *subject, const struct request *request)
 	int enabled = 1;
 
 	if (netns_run(netns, ask_enabled, &enabled))
-		fault_forget();
+		fault_drop();
 	if (!enabled)
 		note("%s: stays TCP: MPTCP is switched off in it; start it with --sysctl net.mptcp.enabled=1",
 		     title.text);
 	if (netns_run(netns, announce, (void *)request))
-		fault_forget();
+		fault_drop();
 	printf("attached %s, %s\n", title.text, subject->path);
 }
 

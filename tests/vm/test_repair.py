@@ -90,7 +90,8 @@ def links():
 
 
 def links_of(*cgroups):
-    return sorted(f"repair-{which}-{cgroup.id}" for which in ("get", "set") for cgroup in cgroups)
+    return sorted(f"repair-{which}-{cgroup.id}" for which in ("get", "set", "connect4", "connect6")
+                  for cgroup in cgroups)
 
 
 @pytest.fixture
@@ -438,7 +439,7 @@ def test_restart_and_refresh(group):
 
 
 def test_the_next_run_sweeps(group):
-    assert len(links()) == 2
+    assert len(links()) == 4
     os.rmdir(group.dir)
     wait_until(lambda: mma("--allow", "7009", check=True) and links() == [], "links of a dead cgroup are swept")
     assert service(group)["repair"] is None
@@ -527,8 +528,9 @@ def test_upgrade_from_a_tool_without_it(group):
     """As 0.1.0 leaves it."""
     for name in links():
         os.unlink(f"{PINS}/links/{name}")
-    for name in ("repair-get", "repair-set"):
+    for name in ("repair-get", "repair-set", "repair-connect4", "repair-connect6"):
         os.unlink(f"{PINS}/progs/{name}")
+    os.unlink(f"{PINS}/asked")
     with Map("meta") as meta:
         meta[0] = (*meta.get(0)[:6], "another build")
     assert service(group)["repair"] == "missing"
@@ -538,7 +540,7 @@ def test_upgrade_from_a_tool_without_it(group):
 
 # Where it cannot be
 
-@pytest.mark.parametrize("program", ["repair_get", "repair_set"])
+@pytest.mark.parametrize("program", ["repair_get", "repair_set", "repair_connect4", "repair_connect6"])
 def test_a_kernel_that_refuses_it(cgroup, program):
     """All else is attached; that repair is missing is told and shown."""
     done = run([f"{HERE}/failat", str(errno.EINVAL), program, _tool(), "--cgroup", cgroup.dir, "--port", str(PORT)])
@@ -550,7 +552,7 @@ def test_a_kernel_that_refuses_it(cgroup, program):
     assert service(cgroup)["repair"] == "missing"
 
 
-@pytest.mark.parametrize("program", ["repair_get", "repair_set"])
+@pytest.mark.parametrize("program", ["repair_get", "repair_set", "repair_connect4", "repair_connect6"])
 def test_check_says_that_it_does_not_load(program):
     done = run([f"{HERE}/failat", str(errno.EINVAL), program, _tool(), "--check"], check=False)
     lines = [l for l in done.out.splitlines() if l.split()[1] == "repair"]

@@ -14,7 +14,8 @@ from engines import (BOTH_MPTCP, BOTH_TCP, DOCKER, LISTED, PODMAN, STARTS, UNLIS
 from mma import wait_until
 
 
-@pytest.fixture(scope="module", params=[DOCKER, PODMAN], ids=lambda e: e.name)
+# Podman first: once Docker has started, its firewall drops what Podman's networks forward.
+@pytest.fixture(scope="module", params=[PODMAN, DOCKER], ids=lambda e: e.name)
 def engine(request, warm):
     request.param.set_up()
     yield request.param
@@ -101,7 +102,7 @@ def test_nothing_is_left(engine):
 
 def test_network_connect(engine):
     """A network that joins a running container: how long its interface is not covered."""
-    engine("network", "create", "second")
+    engine("network", "create", *(["--disable-dns"] if engine.name == "podman" else []), "second")
     engine.run("joined")
     try:
         place = engine.place("joined")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Another's programs on the hooks of repair: SO_MARK reads as 77 whatever it is,
- * and IP_TOS cannot be set to 4.
+ * IP_TOS cannot be set to 4, and a SO_PRIORITY of 5 becomes 6.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 #define SOL_SOCKET 1
+#define SO_PRIORITY 12
 #define SO_MARK 36
 #define SOL_IP 0
 #define IP_TOS 1
@@ -31,5 +32,8 @@ int other_set(struct bpf_sockopt *ctx)
 
 	if (ctx->level == SOL_IP && ctx->optname == IP_TOS && value + 1 <= (__u8 *)ctx->optval_end)
 		return value[0] != 4;
+	if (ctx->level == SOL_SOCKET && ctx->optname == SO_PRIORITY && ctx->optlen == 4 &&
+	    value + 4 <= (__u8 *)ctx->optval_end && value[0] == 5)
+		value[0] = 6;
 	return 1;
 }
