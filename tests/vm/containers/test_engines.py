@@ -9,9 +9,11 @@ import pytest
 
 import invariant
 import mma
-from engines import (BOTH_MPTCP, BOTH_TCP, DOCKER, LISTED, PODMAN, STARTS, UNLISTED, Hammer, by_id, greeting,
-                     log_lines)
-from mma import wait_until
+from engines import (BOTH_MPTCP, BOTH_TCP, DOCKER, LISTED, PODMAN, STARTS, UNLISTED, WRAPPER, Hammer, by_id,
+                     greeting, log_lines)
+from mma import run, wait_until
+
+REFRESH = "mptcp-mail-attach-refresh.service"
 
 
 # Podman first: once Docker has started, its firewall drops what Podman's networks forward.
@@ -120,3 +122,46 @@ def test_network_connect(engine):
     finally:
         engine.remove("joined")
         engine("network", "rm", "second")
+
+
+def test_check_knows_of_docker(engine):
+    if engine is PODMAN:  # it finds its hook by itself, and Docker does not run yet
+        assert "containers" not in mma.check()[1]
+        return
+    settings = "/etc/docker/daemon.json"
+    with open(settings) as f:
+        text = f.read()
+    try:
+        assert mma.check()[1]["containers"] == ("ok", "Docker: containers with --runtime mptcp-mail", "")
+        os.chmod(WRAPPER, 0o644)
+        result, word, _ = mma.check()[1]["containers"]
+        assert result == "fail" and "do not start" in word
+        os.chmod(WRAPPER, 0o755)
+        with open(settings, "w") as f:
+            f.write("{}")
+        result, word, remedy = mma.check()[1]["containers"]
+        assert result == "warn" and "is not set up" in word and "systemctl reload docker" in remedy
+    finally:
+        os.chmod(WRAPPER, 0o755)
+        with open(settings, "w") as f:
+            f.write(text)
+
+
+def test_reason_of_one_below_an_attached_slice(engine):
+    """What 0.1.0 told an administrator to restart: the container was never to blame."""
+    mma.attach("mail.slice")
+    # In time for one start in nine, udev's refresh would have covered its namespace.
+    run(["systemctl", "mask", "--runtime", REFRESH])
+    try:
+        engine.run("below", "--cgroup-parent", "mail.slice", ask=False)
+        assert engine.protocols("below") == BOTH_TCP
+        full = engine("inspect", "-f", "{{.Id}}", "below")
+        [service] = [s for s in mma.status()["services"] if s["path"] == "/mail.slice"]
+        way = {"docker": "--runtime mptcp-mail", "podman": "--annotation mptcp-mail-attach=1"}[engine.name]
+        for listener in service["listeners"]:
+            assert listener["reason"] == ("made in a network namespace that was not covered; "
+                                          f"start container {full[:12]} with {way}")
+    finally:
+        engine.remove("below")
+        run(["systemctl", "unmask", "--runtime", REFRESH])
+        mma.mma("--detach", "--cgroup", "mail.slice", check=True)
