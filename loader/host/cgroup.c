@@ -80,21 +80,28 @@ static bool in_cgroup_namespace(const struct mount *mount)
 	       (!strcmp(mount->root, "/") && !stat(root, &st) && st.st_ino != HIERARCHY_ROOT_INODE);
 }
 
-static int key_by_id(const char *arg, struct cgroup *ret)
+int cgroup_by_id(struct cgroup *cgroup)
 {
 	uint64_t id = 0;
-	int err = cgroup_id(ret->dir, &id);
+	int err = cgroup_id(cgroup->dir, &id);
 
-	if (!err && !id)
-		err = -ENOENT;
+	if (err || !id)
+		return err ? err : -ENOENT;
+	memset(&cgroup->key, 0, sizeof(cgroup->key));
+	snprintf(cgroup->key.path, sizeof(cgroup->key.path), BY_ID "%" PRIu64, id);
+	cgroup->by_id = true;
+	return 0;
+}
+
+static int key_by_id(const char *arg, struct cgroup *ret)
+{
+	int err = cgroup_by_id(ret);
+
 	if (err)
 		return fault(
 			-err,
 			"%s: not there (%s), and inside a cgroup namespace a path cannot be followed; create it first, or attach from the host",
 			arg, strerror(-err));
-	memset(&ret->key, 0, sizeof(ret->key));
-	snprintf(ret->key.path, sizeof(ret->key.path), BY_ID "%" PRIu64, id);
-	ret->by_id = true;
 	return 0;
 }
 

@@ -38,6 +38,10 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
  */
 int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size);
 
+/* Makes of a cgroup by its path one by its id, which goes with it: 0, or -errno where it
+ * is not there. */
+int cgroup_by_id(struct cgroup *cgroup);
+
 /* The id of the cgroup now, 0 where there is none: 0 or -errno. */
 int cgroup_id(const char *dir, uint64_t *ret_id);
 

@@ -72,6 +72,10 @@ def test_status_names_the_container(engine):
         assert (found["alive"], found["upgrading"], found["repair"]) == (True, True, "on")
         text = mma.mma("--status", check=True).out
         assert f"container {full[:12]} ({engine.name})\n  {found['cgroup']}\n" in text
+        mma.attach("other.slice")  # the last one would take everything with it
+        mma.mma("--detach", "--cgroup", found["cgroup"].lstrip("/"), check=True)
+        assert not by_id()
+        mma.mma("--detach", "--cgroup", "other.slice", check=True)
     finally:
         engine.remove("named")
 

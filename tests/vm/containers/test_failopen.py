@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import mma
-from engines import BOTH_TCP, DOCKER, HOOK, WRAPPER, One, by_id, log_lines
+from engines import BOTH_MPTCP, BOTH_TCP, DOCKER, HOOK, WRAPPER, One, by_id, log_lines
 from mma import run
 from units import TOOL
 
@@ -38,16 +38,15 @@ def tool(script):
 
 
 @contextlib.contextmanager
-def no_bpffs():
-    """Where the kernel will not mount one."""
-    mma.mma("--detach", "-q")
-    run(["umount", "/sys/fs/bpf"])
-    run(["mount", "-t", "tmpfs", "tmpfs", "/sys/fs/bpf"])
+def foreign_pins():
+    """Where ours would be."""
+    mma.mma("--detach", "-q", check=True)
+    os.mkdir(mma.PINS)
+    os.chmod(mma.PINS, 0o777)
     try:
         yield
     finally:
-        run(["umount", "/sys/fs/bpf"])
-        run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
+        os.rmdir(mma.PINS)
 
 
 # What the hook itself makes of it: (what is wrong, what the log says of it)
@@ -113,7 +112,7 @@ CONTAINERS = {
     "the tool is missing": (lambda: tool(None), [], "not there; install"),
     "the tool hangs": (lambda: tool("sleep 1000"), [], "did not finish within 8 s"),
     "MPTCP is off inside": (contextlib.nullcontext, ["--sysctl", "net.mptcp.enabled=0"], "switched off"),
-    "no bpffs": (no_bpffs, [], "/sys/fs/bpf"),
+    "pins of somebody else": (foreign_pins, [], "open to others than root"),
     "no network": (contextlib.nullcontext, ["--network", "none"], "no interface but lo"),
 }
 
@@ -131,3 +130,17 @@ def test_container(name):
         print(f"{name}: started within {one.took:.1f} s")
     finally:
         DOCKER.remove("tcp")
+
+
+def test_bpffs_is_gone():
+    """The hook mounts it again: what was attached before is gone with it, and this
+    container is attached."""
+    mma.mma("--detach", "-q", check=True)
+    run(["umount", "/sys/fs/bpf"])
+    before = log_lines()
+    try:
+        DOCKER.run("again")
+        assert DOCKER.protocols("again") == BOTH_MPTCP
+    finally:
+        DOCKER.remove("again")
+    assert log_lines() == before
