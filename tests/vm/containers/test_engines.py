@@ -9,7 +9,7 @@ import pytest
 
 import invariant
 import mma
-from engines import (BOTH_MPTCP, BOTH_TCP, DOCKER, LISTED, PODMAN, STARTS, UNLISTED, WRAPPER, Hammer, by_id,
+from engines import (BOTH_MPTCP, BOTH_TCP, DOCKER, LISTED, PODMAN, STARTS, UNLISTED, Hammer, by_id,
                      greeting, log_lines)
 from mma import run, wait_until
 
@@ -125,29 +125,6 @@ def test_network_connect(engine):
     finally:
         engine.remove("joined")
         engine("network", "rm", "second")
-
-
-def test_check_knows_of_docker(engine):
-    if engine is PODMAN:  # it finds its hook by itself, and Docker does not run yet
-        assert "containers" not in mma.check()[1]
-        return
-    settings = "/etc/docker/daemon.json"
-    with open(settings) as f:
-        text = f.read()
-    try:
-        assert mma.check()[1]["containers"] == ("ok", "Docker: containers with --runtime mptcp-mail", "")
-        os.chmod(WRAPPER, 0o644)
-        result, word, _ = mma.check()[1]["containers"]
-        assert result == "fail" and "do not start" in word
-        os.chmod(WRAPPER, 0o755)
-        with open(settings, "w") as f:
-            f.write("{}")
-        result, word, remedy = mma.check()[1]["containers"]
-        assert result == "warn" and "is not set up" in word and "systemctl reload docker" in remedy
-    finally:
-        os.chmod(WRAPPER, 0o755)
-        with open(settings, "w") as f:
-            f.write(text)
 
 
 def test_reason_of_one_below_an_attached_slice(engine):

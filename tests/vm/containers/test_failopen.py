@@ -144,3 +144,23 @@ def test_bpffs_is_gone():
     finally:
         DOCKER.remove("again")
     assert log_lines() == before
+
+
+def test_check_knows_of_docker():
+    settings = "/etc/docker/daemon.json"
+    with open(settings) as f:
+        text = f.read()
+    try:
+        assert mma.check()[1]["containers"] == ("ok", "Docker: containers with --runtime mptcp-mail", "")
+        os.chmod(WRAPPER, 0o644)
+        result, word, _ = mma.check()[1]["containers"]
+        assert result == "fail" and "do not start" in word
+        os.chmod(WRAPPER, 0o755)
+        with open(settings, "w") as f:
+            f.write("{}")
+        result, word, remedy = mma.check()[1]["containers"]
+        assert result == "warn" and "is not set up" in word and "systemctl reload docker" in remedy
+    finally:
+        os.chmod(WRAPPER, 0o755)
+        with open(settings, "w") as f:
+            f.write(text)
