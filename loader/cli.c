@@ -112,7 +112,7 @@ static void add_word(struct words *words, char *word)
 	words->list[words->n++] = word;
 }
 
-static int read_number(const char *option, const char *what, const char *text, long max,
+static int read_positive(const char *option, const char *what, const char *text, long max,
 		       unsigned int *ret)
 {
 	char *end;
@@ -143,9 +143,9 @@ static int take(const struct option_row *row, char *argument, struct request *re
 		*(bool *)field = true;
 		break;
 	case TAKES_SECONDS:
-		return read_number(row->name, "number of seconds", argument, MAX_SECONDS, field);
+		return read_positive(row->name, "number of seconds", argument, MAX_SECONDS, field);
 	case TAKES_PID:
-		return read_number(row->name, "process id", argument, INT_MAX, field);
+		return read_positive(row->name, "process id", argument, INT_MAX, field);
 	case TAKES_VERBOSE:
 		ret->verbosity += ret->verbosity < 2;
 		break;

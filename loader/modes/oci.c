@@ -200,7 +200,7 @@ static int announce(const struct netns *netns, void *data)
 	return 0;
 }
 
-static int ask_enabled(const struct netns *netns, void *data)
+static int is_enabled(const struct netns *netns, void *data)
 {
 	(void)netns;
 	*(int *)data = netns_mptcp_enabled();
@@ -214,7 +214,7 @@ static void finish(const struct subject *subject, const struct request *request)
 	const struct title title = title_of(subject);
 	int enabled = 1;
 
-	if (netns_run(netns, ask_enabled, &enabled))
+	if (netns_run(netns, is_enabled, &enabled))
 		fault_drop();
 	if (!enabled)
 		note("%s: stays TCP: MPTCP is switched off in it; start it with --sysctl net.mptcp.enabled=1",
