@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BY_ID "id:"
-
 /* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup
  * namespace is some other cgroup. */
 #define HIERARCHY_ROOT_INODE 1
@@ -88,7 +86,7 @@ int cgroup_by_id(struct cgroup *cgroup)
 	if (err || !id)
 		return err ? err : -ENOENT;
 	memset(&cgroup->key, 0, sizeof(cgroup->key));
-	snprintf(cgroup->key.path, sizeof(cgroup->key.path), BY_ID "%" PRIu64, id);
+	snprintf(cgroup->key.path, sizeof(cgroup->key.path), CGROUP_BY_ID "%" PRIu64, id);
 	cgroup->by_id = true;
 	return 0;
 }
@@ -247,6 +245,11 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
 }
 
+bool cgroup_key_is_id(const struct mma_path_key *key)
+{
+	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
+}
+
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
 {
 	struct mount mount;
@@ -256,14 +259,14 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 	*ret_there = false;
 	ret->key = *key;
 	ret->dir[0] = '\0';
-	ret->by_id = !strncmp(key->path, BY_ID, strlen(BY_ID));
+	ret->by_id = cgroup_key_is_id(key);
 	err = need_cgroup2(&mount);
 	if (err)
 		return err;
 	if (ret->by_id) {
 		bool there;
 
-		err = cgroup_path_of_id(strtoull(key->path + strlen(BY_ID), NULL, 10), path,
+		err = cgroup_path_of_id(strtoull(key->path + strlen(CGROUP_BY_ID), NULL, 10), path,
 					sizeof(path), &there);
 		if (err || !there)
 			return err;
