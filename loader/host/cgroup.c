@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/cgroup.h"
-#include "host/mounts.h"
 #include "report.h"
 
 #include <errno.h>
@@ -12,10 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup
- * namespace is some other cgroup. */
-#define HIERARCHY_ROOT_INODE 1
-
 /* kernfs_encode_fh() of fs/kernfs/mount.c: a handle is the node's 64-bit id. */
 #define FILEID_KERNFS 0xfe
 
@@ -24,7 +19,7 @@ struct kernfs_handle {
 	uint64_t id;
 };
 
-static int need_cgroup2(struct mount *ret)
+int cgroup_mount(struct mount *ret)
 {
 	bool found;
 	int err = mount_of_type("cgroup2", ret, &found);
@@ -37,45 +32,18 @@ static int need_cgroup2(struct mount *ret)
 		     "cgroup2: not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
-/* Drops empty and "." components; refuses "..". `ret` starts with "/" and has
- * no trailing one. */
-static int clean(const char *arg, const char *path, char *ret, size_t size)
+const char *cgroup_below(const struct mount *mount, const char *path)
 {
-	size_t used = 0;
+	size_t len = strcmp(mount->root, "/") ? strlen(mount->root) : 0;
 
-	while (*path) {
-		size_t len = strcspn(path, "/");
-
-		if (len == 2 && !strncmp(path, "..", 2))
-			return fault_usage(
-				"%s: \"..\" is not accepted in a cgroup's path; write it out", arg);
-		if (len > NAME_MAX)
-			return fault_usage(
-				"%.40s…: too long; the name of one cgroup may have %d bytes", arg,
-				NAME_MAX);
-		if (len && !(len == 1 && *path == '.')) {
-			if (used + len + 2 > size)
-				return fault_usage(
-					"%.40s…: too long; a cgroup's path may have %d bytes", arg,
-					MMA_PATH_SIZE - 2);
-			ret[used++] = '/';
-			memcpy(ret + used, path, len);
-			used += len;
-		}
-		path += len + (path[len] == '/');
-	}
-	ret[used] = '\0';
-	return 0;
+	if (strncmp(path, mount->root, len) || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len;
 }
 
-static bool in_cgroup_namespace(const struct mount *mount)
+bool cgroup_key_is_id(const struct mma_path_key *key)
 {
-	char root[PATH_MAX + 1];
-	struct stat st;
-
-	snprintf(root, sizeof(root), "%s/", mount->point);
-	return !strncmp(mount->root, "/..", 3) ||
-	       (!strcmp(mount->root, "/") && !stat(root, &st) && st.st_ino != HIERARCHY_ROOT_INODE);
+	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
 }
 
 int cgroup_by_id(struct cgroup *cgroup)
@@ -91,80 +59,12 @@ int cgroup_by_id(struct cgroup *cgroup)
 	return 0;
 }
 
-static int key_by_id(const char *arg, struct cgroup *ret)
-{
-	int err = cgroup_by_id(ret);
-
-	if (err)
-		return fault(
-			-err,
-			"%s: not there (%s), and inside a cgroup namespace a path cannot be followed; create it first, or attach from the host",
-			arg, strerror(-err));
-	return 0;
-}
-
-static int key_by_path(const char *arg, const char *root, const char *below, struct cgroup *ret)
-{
-	size_t len;
-
-	if (!strcmp(root, "/"))
-		root = "";
-	len = strlen(root) + strlen(below);
-	/* One byte less than fits: follow cannot tell a path that fills its
-	 * buffer from one that was cut off. */
-	if (len > MMA_PATH_SIZE - 2)
-		return fault_usage("%.40s…: too long; a cgroup's path may have %d bytes", arg,
-				   MMA_PATH_SIZE - 2);
-	memset(&ret->key, 0, sizeof(ret->key));
-	stpcpy(stpcpy(ret->key.path, root), below);
-	ret->by_id = false;
-	if (!cgroup_level_bit(&ret->key))
-		return fault_usage("%s: deeper than %d levels; attach one of its parents", arg,
-				   MMA_MAX_LEVEL);
-	return 0;
-}
-
-static int resolve_in(const char *arg, const struct mount *mount, const char *below,
-		      struct cgroup *ret)
-{
-	struct stat st;
-	int err;
-
-	if (!below[0])
-		return fault_usage(
-			"%s: the root of the hierarchy is the whole host; name the cgroup of a service",
-			arg);
-	if (strlen(mount->point) + strlen(below) >= sizeof(ret->dir))
-		return fault_usage("%.40s…: too long; a cgroup's path may have %d bytes", arg,
-				   MMA_PATH_SIZE - 2);
-	stpcpy(stpcpy(ret->dir, mount->point), below);
-	if (!stat(ret->dir, &st) && !S_ISDIR(st.st_mode))
-		return fault_usage("%s: not a directory; name the cgroup itself", arg);
-	if (in_cgroup_namespace(mount))
-		return key_by_id(arg, ret);
-	err = key_by_path(arg, mount->root, below, ret);
-	return err;
-}
-
-/* The part below the mount of a path from the hierarchy's root; NULL where the
- * mount does not show it. */
-static const char *below_mount(const struct mount *mount, const char *path)
-{
-	size_t len = strcmp(mount->root, "/") ? strlen(mount->root) : 0;
-
-	if (strncmp(path, mount->root, len) || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len;
-}
-
-/* The cgroup of a process, of its file in /proc: "0::/path" of cgroups(7); -ENOENT
- * where it is in none of the v2 hierarchy. */
-static int path_of_process(const char *proc_file, char *ret_path, size_t size)
+int cgroup_path_of_process(const char *proc_file, char *ret_path, size_t size, bool *ret_found)
 {
 	FILE *file = fopen(proc_file, "re");
 	char line[PATH_MAX];
-	int err = -ENOENT;
 
+	*ret_found = false;
 	if (!file)
 		return fault(errno, "%s: cannot be read (%s); mount proc", proc_file,
 			     strerror(errno));
@@ -173,81 +73,38 @@ static int path_of_process(const char *proc_file, char *ret_path, size_t size)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		snprintf(ret_path, size, "%s", line + 3);
-		err = 0;
+		*ret_found = true;
 	}
 	fclose(file);
-	return err;
+	return 0;
 }
 
-/* systemd runs some processes of a service in its sub-cgroup ".control" (Delegate=). */
-static int own_path(char *ret_path, size_t size)
+int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size)
 {
-	int err = path_of_process("/proc/self/cgroup", ret_path, size);
-	char *last = strrchr(ret_path, '/');
+	struct mount mount;
+	const char *below;
+	bool found;
+	int err = cgroup_path_of_process(proc_file, ret_path, size, &found);
 
-	if (err == -ENOENT)
+	if (!err && !found)
+		err = fault(
+			ENOENT,
+			"it is in no cgroup of the v2 hierarchy; boot with cgroup v2 (unified)");
+	if (!err)
+		err = cgroup_mount(&mount);
+	if (err)
+		return err;
+	below = cgroup_below(&mount, ret_path);
+	if (!below || strstr(ret_path, "/../") || !strcmp(below, "/"))
 		return fault(
 			ENOENT,
-			"self: this process is in no cgroup of the v2 hierarchy; mount cgroup2");
-	if (!err && last && !strcmp(last, "/.control"))
-		*last = '\0';
-	return err;
-}
-
-int cgroup_resolve(const char *arg, struct cgroup *ret)
-{
-	char path[PATH_MAX] = "", own[PATH_MAX] = "";
-	struct mount mount;
-	bool found;
-	int err;
-
-	if (!arg[0])
-		return fault_usage("an empty --cgroup; name the cgroup of a service");
-	if (!strcmp(arg, "self")) {
-		const char *below;
-
-		err = own_path(own, sizeof(own));
-		if (!err)
-			err = need_cgroup2(&mount);
-		if (err)
-			return err;
-		below = below_mount(&mount, own);
-		if (!below)
-			return fault(
-				ENOENT,
-				"self: the cgroup %s is not below the cgroup2 mount %s; mount all of cgroup2, or attach from the host",
-				own, mount.point);
-		err = clean(arg, below, path, sizeof(path));
-		return err ? err : resolve_in(arg, &mount, path, ret);
-	}
-	err = clean(arg, arg, path, sizeof(path));
-	if (err)
-		return err;
-	if (arg[0] != '/') {
-		err = need_cgroup2(&mount);
-		return err ? err : resolve_in(arg, &mount, path, ret);
-	}
-	err = mount_of_path(path, &mount, &found);
-	if (err)
-		return err;
-	if (found && !strcmp(mount.type, "cgroup"))
-		return fault_usage(
-			"%s: on a cgroup v1 hierarchy; give the path inside the cgroup2 mount",
-			arg);
-	if (!found || strcmp(mount.type, "cgroup2")) {
-		err = need_cgroup2(&mount);
-		if (err) /* none of it is */
-			return err;
-		return fault_usage(
-			"%s: not inside a cgroup2 mount; pass a path inside it, such as /sys/fs/cgroup/system.slice/postfix.service",
-			arg);
-	}
-	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
-}
-
-bool cgroup_key_is_id(const struct mma_path_key *key)
-{
-	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
+			"its cgroup %s is not below the cgroup2 mount %s; run this on the host",
+			ret_path, mount.point);
+	if (strlen(mount.point) + strlen(below) >= sizeof(ret->dir))
+		return fault(ENAMETOOLONG, "%.40s…: its cgroup's path is too long", ret_path);
+	stpcpy(stpcpy(ret->dir, mount.point), below);
+	err = cgroup_by_id(ret);
+	return err ? fault(-err, "%s: not there (%s)", ret_path, strerror(-err)) : 0;
 }
 
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
@@ -260,7 +117,7 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 	ret->key = *key;
 	ret->dir[0] = '\0';
 	ret->by_id = cgroup_key_is_id(key);
-	err = need_cgroup2(&mount);
+	err = cgroup_mount(&mount);
 	if (err)
 		return err;
 	if (ret->by_id) {
@@ -271,7 +128,7 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 		if (err || !there)
 			return err;
 	} else {
-		const char *below = below_mount(&mount, key->path);
+		const char *below = cgroup_below(&mount, key->path);
 
 		if (!below)
 			return 0;
@@ -283,32 +140,6 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 	stpcpy(stpcpy(ret->dir, mount.point), path);
 	*ret_there = true;
 	return 0;
-}
-
-int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size)
-{
-	struct mount mount;
-	const char *below;
-	int err = path_of_process(proc_file, ret_path, size);
-
-	if (err == -ENOENT)
-		return fault(
-			ENOENT,
-			"it is in no cgroup of the v2 hierarchy; boot with cgroup v2 (unified)");
-	if (!err)
-		err = need_cgroup2(&mount);
-	if (err)
-		return err;
-	below = below_mount(&mount, ret_path);
-	if (!below || strstr(ret_path, "/../") || !strcmp(below, "/"))
-		return fault(
-			ENOENT,
-			"its cgroup %s is not below the cgroup2 mount %s; run this on the host",
-			ret_path, mount.point);
-	if (strlen(mount.point) + strlen(below) >= sizeof(ret->dir))
-		return fault(ENAMETOOLONG, "%.40s…: its cgroup's path is too long", ret_path);
-	stpcpy(stpcpy(ret->dir, mount.point), below);
-	return key_by_id(ret_path, ret);
 }
 
 int cgroup_id(const char *dir, uint64_t *ret_id)
@@ -365,7 +196,7 @@ int cgroup_path_of_id(uint64_t id, char *ret_path, size_t size, bool *ret_there)
 	ssize_t len;
 
 	*ret_there = false;
-	err = need_cgroup2(&mount);
+	err = cgroup_mount(&mount);
 	if (err)
 		return err;
 	mount_fd = open(mount.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

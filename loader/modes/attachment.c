@@ -2,7 +2,7 @@
 #include "modes/attachment.h"
 #include "attached/programs.h"
 #include "attached/repair.h"
-#include "attached/strip_links.h"
+#include "attached/strip_cover.h"
 #include "attached/teardown.h"
 #include "modes/session.h"
 #include "report.h"
