@@ -179,16 +179,18 @@ def test_detach_by_the_path_that_is_shown(container):
 
 def test_many_in_a_row():
     """Each run takes out what is left of the one before: nothing grows."""
-    sizes = set()
+    sizes, links = set(), []
     for n in range(40):
         box = Container()
         box.start(check=True)
         assert box.socket() == MPTCP
         if n:
-            sizes.add((len(mma.map_dict("paths")), len(mma.map_dict("cgroups")), len(mma.map_dict("netns")),
-                       len(os.listdir(f"{mma.PINS}/links"))))
+            sizes.add((len(mma.map_dict("paths")), len(mma.map_dict("cgroups")), len(mma.map_dict("netns"))))
+            links.append(len(os.listdir(f"{mma.PINS}/links")))
         box.remove()
-    assert len(sizes) == 1, sizes
+    assert sizes == {(1, 1, 2)}
+    # The kernel lets go of the interfaces of one that is gone in its own time.
+    assert max(links) - min(links) <= 3, links
     mma.mma("--refresh", check=True)
     assert not by_id() and not mma.map_dict("cgroups")
     assert len(mma.map_dict("netns")) == 1

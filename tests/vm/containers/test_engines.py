@@ -30,7 +30,7 @@ SUBNET = {"docker": "172.17.0.", "podman": "10.88.0."}
 def test_starts(engine, outside):
     """New containers, and restarts of them, while clients hammer the unlisted port of each
     from its first moment on; then the ports, from the host and from another one."""
-    targets = [(SUBNET[engine.name] + str(n), UNLISTED, None) for n in range(2, 8)]
+    targets = [(SUBNET[engine.name] + str(n), UNLISTED, None) for n in range(2, 12)]
     hammer = Hammer(targets + [(outside.HOST, 12525, outside.NAME)])
     background, times = None, []
     try:
