@@ -3,6 +3,7 @@
 #include "systemd/dropin.h"
 #include "modes/modes.h"
 #include "report.h"
+#include "attached/lock.h"
 #include "attached/services.h"
 #include "host/rights.h"
 #include "modes/session.h"
@@ -146,6 +147,7 @@ int disable_run(const struct request *request)
 		err = systemd_reload();
 	if (!err)
 		err = detach_units(&units);
+	lock_release(); /* a unit that restarts may run this command, too */
 	if (!err)
 		err = units_restart(&units, request->now);
 	free(units.list);
