@@ -113,7 +113,7 @@ static void add_word(struct words *words, char *word)
 }
 
 static int read_positive(const char *option, const char *what, const char *text, long max,
-		       unsigned int *ret)
+			 unsigned int *ret)
 {
 	char *end;
 	long number;
