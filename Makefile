@@ -12,6 +12,9 @@ DOCDIR   = $(PREFIX)/share/doc/mptcp-mail-attach
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 UNITDIR  = $(PREFIX)/lib/systemd/system
 RULESDIR = $(PREFIX)/lib/udev/rules.d
+# Where others look for them, whatever the prefix.
+HOOKSDIR = /usr/share/containers/oci/hooks.d
+CONFDIR  = /etc/mptcp-mail-attach
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -113,7 +116,7 @@ deps:
 
 MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
-EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*.service dist/examples/*/*.*))
+EXAMPLES := $(shell cd dist && find examples -type f | LC_ALL=C sort)
 
 .PHONY: man
 man: $(MAN)
@@ -123,7 +126,8 @@ $(MAN): man/mptcp-mail-attach.8.scd VERSION | $(BUILD)/loader
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | scdoc > $@.tmp && mv $@.tmp $@
 
 # What names the command, names it where it is installed.
-at_sbin = sed 's|/usr/sbin/|$(SBINDIR)/|; s|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | install -D -m 0644 /dev/stdin "$(DESTDIR)$(2)"
+at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | \
+	install -D -m $(or $(3),0644) /dev/stdin "$(DESTDIR)$(2)"
 
 .PHONY: install uninstall
 install: $(BIN) $(START) $(MAN)
@@ -134,10 +138,19 @@ install: $(BIN) $(START) $(MAN)
 	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
 	install -D -m 0644 docs/metrics.md "$(DESTDIR)$(DOCDIR)/metrics.md"
+	$(call at_sbin,dist/containers/hook,$(LIBEXECDIR)/mptcp-mail-attach/hook,0755)
+	$(call at_sbin,dist/containers/50-mptcp-mail-attach.json,$(HOOKSDIR)/50-mptcp-mail-attach.json)
+	$(call at_sbin,dist/containers/runtime,$(CONFDIR)/runtime,0755)
 	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
+# Containers whose runtime is the wrapper do not start without it.
 uninstall:
-	rm -f "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
+	@if grep -qs mptcp-mail-attach/runtime "$(DESTDIR)/etc/docker/daemon.json"; then \
+		echo "$(CONFDIR)/runtime stays: /etc/docker/daemon.json names it" >&2; \
+	else rm -f "$(DESTDIR)$(CONFDIR)/runtime"; rmdir "$(DESTDIR)$(CONFDIR)" 2>/dev/null || :; fi
+	rm -rf "$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach"
+	rm -f "$(DESTDIR)$(HOOKSDIR)/50-mptcp-mail-attach.json" \
+		"$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
 		"$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach-start" \
 		"$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8" \
 		"$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach" \
@@ -173,7 +186,7 @@ check:
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-limits sd-debian12
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-limits sd-debian12 sd-containers
 
 .PHONY: demo
 demo:

@@ -13,12 +13,13 @@ _mptcp_mail_attach_options() {
 	*" --enable "*) echo "--port --no-repair --now $common" ;;
 	*" --disable "*) echo "--now $common" ;;
 	*" --allow "*|*" --deny "*|*" --refresh "*) echo "$common" ;;
+	*" --oci "*) echo "--pid --signal $common" ;;
 	*" --status "*) echo "--json --openmetrics $common" ;;
 	*" --connections "*) echo "--cgroup --watch --json $common" ;;
 	*" --check "*) echo "--cgroup --json $common" ;;
 	*" --audit "*) echo "--cgroup --duration --json $common" ;;
 	*" --cgroup "*) echo "--cgroup --port --netns --no-repair --detach --connections --check --audit $common" ;;
-	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --connections --check --audit --help --version -h -V $common" ;;
+	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --oci --status --connections --check --audit --help --version -h -V $common" ;;
 	esac
 }
 

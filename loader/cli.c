@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum takes {
 	TAKES_FLAG, /* sets the bool at the offset */
 	TAKES_SECONDS, /* into the unsigned int at the offset */
 	TAKES_INTERVAL, /* the same, and 2 where no number follows */
+	TAKES_PID, /* a number, there as well */
 	TAKES_VERBOSE,
 	TAKES_QUIET,
 };
@@ -59,6 +61,12 @@ static const struct option_row {
 	  "remove their drop-ins, and detach them" },
 	{ "now", 0, NULL, TAKES_FLAG, AT(now), MODE_NONE, BIT(MODE_ENABLE) | BIT(MODE_DISABLE),
 	  "and restart the units" },
+	{ "oci", 0, NULL, TAKES_NOTHING, 0, MODE_OCI, BIT(MODE_OCI),
+	  "attach a container as it starts: for its runtime" },
+	{ "pid", 0, "N", TAKES_PID, AT(pid), MODE_NONE, BIT(MODE_OCI),
+	  "its first process; default: state on stdin" },
+	{ "signal", 0, "ADDR", TAKES_WORD, AT(signals), MODE_NONE, BIT(MODE_OCI),
+	  "announce this address to its peers" },
 	{ "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
 	  "what the kernel does now" },
 	{ "connections", 0, NULL, TAKES_NOTHING, 0, MODE_CONNECTIONS, BIT(MODE_CONNECTIONS),
@@ -89,7 +97,7 @@ static const struct option_row {
 
 #define SEE_HELP "see --help"
 
-#define MAX_SECONDS 1000000 /* as milliseconds in an int */
+#define MAX_SECONDS 1000000L /* as milliseconds in an int */
 
 static const char *mode_word(enum mode mode)
 {
@@ -113,17 +121,17 @@ static void add_word(struct words *words, char *word)
 	words->list[words->n++] = word;
 }
 
-static int read_seconds(const char *name, const char *text, unsigned int *ret)
+static int read_positive(const char *option, const char *what, const char *text, long max,
+			 unsigned int *ret)
 {
 	char *end;
-	long seconds;
+	long number;
 
 	errno = 0;
-	seconds = strtol(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > MAX_SECONDS)
-		return fault_usage("--%s %s: not a number of seconds from 1 to %d", name, text,
-				   MAX_SECONDS);
-	*ret = (unsigned int)seconds;
+	number = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || number < 1 || number > max)
+		return fault_usage("--%s %s: not a %s from 1 to %ld", option, text, what, max);
+	*ret = (unsigned int)number;
 	return 0;
 }
 
@@ -144,9 +152,12 @@ static int take(const struct option_row *row, char *argument, struct request *re
 		*(bool *)field = true;
 		break;
 	case TAKES_SECONDS:
-		return read_seconds(row->name, argument, field);
+		return read_positive(row->name, "number of seconds", argument, MAX_SECONDS, field);
 	case TAKES_INTERVAL:
-		return read_seconds(row->name, argument ? argument : "2", field);
+		return read_positive(row->name, "number of seconds", argument ? argument : "2",
+				     MAX_SECONDS, field);
+	case TAKES_PID:
+		return read_positive(row->name, "process id", argument, INT_MAX, field);
 	case TAKES_VERBOSE:
 		ret->verbosity += ret->verbosity < 2;
 		break;
@@ -160,7 +171,8 @@ static int take(const struct option_row *row, char *argument, struct request *re
 /* No option repeats more often than there are arguments. */
 static int make_room(int argc, struct request *ret)
 {
-	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts };
+	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts,
+				&ret->signals };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		all[i]->list = (char **)calloc((size_t)argc + 1, sizeof(char *));

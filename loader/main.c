@@ -60,6 +60,8 @@ static int run_mode(const struct request *request)
 		return enable_run(request);
 	case MODE_DISABLE:
 		return disable_run(request);
+	case MODE_OCI:
+		return oci_run(request);
 	case MODE_STATUS:
 		return status_run(request);
 	case MODE_CONNECTIONS:

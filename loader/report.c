@@ -85,6 +85,18 @@ void fault_remember(enum mma_exit code, const char *fmt, ...)
 	}
 }
 
+void fault_about(const char *what)
+{
+	char text[sizeof(fault_text)];
+	enum mma_exit code = fault_exit;
+
+	if (!remembered.text)
+		return;
+	memcpy(text, fault_text, sizeof(text));
+	fault_told();
+	fault_remember(code, "%s: %s", what, text);
+}
+
 const struct fault *fault_remembered(void)
 {
 	return remembered.text ? &remembered : NULL;

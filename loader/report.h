@@ -50,6 +50,9 @@ static inline int fault_code(int err)
 #define fault_usage(...) fault_with(MMA_EXIT_USAGE, EINVAL, __VA_ARGS__)
 #define fault_kernel(err, ...) fault_with(MMA_EXIT_KERNEL, err, __VA_ARGS__)
 
+/* Puts "what: " in front of the remembered text, if there is one. */
+void fault_about(const char *what);
+
 /* What a fault tells; "" what it does not tell. */
 struct fault {
 	const char *object, *cause, *remedy;

@@ -16,6 +16,7 @@ enum mode {
 	MODE_REFRESH,
 	MODE_ENABLE,
 	MODE_DISABLE,
+	MODE_OCI,
 	MODE_STATUS,
 	MODE_CONNECTIONS,
 	MODE_CHECK,
@@ -33,6 +34,8 @@ struct request {
 	enum mode mode;
 	struct words cgroups; /* --cgroup, as given */
 	struct words netns; /* --netns */
+	struct words signals; /* --signal, addresses as given */
+	unsigned int pid; /* --pid; 0: read from a runtime's state */
 	struct words units; /* of --enable or --disable */
 	struct words port_texts; /* LISTs of --port as given, checked */
 	struct port_list ports; /* of --port, --allow or --deny */

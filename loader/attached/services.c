@@ -351,37 +351,52 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return err ? err : write_levels(maps, levels, false);
 }
 
+/* Keys of paths that are to go: services_each() must not lose its place amid the walk. */
 struct gone {
-	struct cgroup cgroup;
-	bool found;
+	struct cgroup *list;
+	size_t n;
 };
 
-static int find_gone(const struct mma_path_key *key, const struct mma_path *path, void *data)
+static int collect_gone(const struct mma_path_key *key, const struct mma_path *path, void *data)
 {
 	struct gone *gone = data;
-	bool there;
-	int err;
+	struct cgroup cgroup, *list;
+	bool there = true;
+	int err = 0;
 
 	(void)path;
-	if (!cgroup_key_is_id(key))
+	if (cgroup_key_is_id(key))
+		err = cgroup_of_key(key, &cgroup, &there);
+	if (err || there)
+		return err;
+	list = realloc(gone->list, (gone->n + 1) * sizeof(*list));
+	if (!list)
+		return fault(ENOMEM, "paths: out of memory");
+	gone->list = list;
+	gone->list[gone->n++] = cgroup;
+	return 0;
+}
+
+int services_sweep_by_id(const struct maps *maps)
+{
+	struct gone gone = { 0 };
+	struct mma_meta meta;
+	bool was_attached;
+	int err;
+
+	/* Where a cgroup is attached by its id, every level is in use. */
+	if (!bpf_map_lookup_elem(maps->meta, &zero, &meta) && meta.levels != CGROUP_EVERY_LEVEL)
 		return 0;
-	err = cgroup_of_key(key, &gone->cgroup, &there);
-	gone->found = !err && !there;
-	return err ? err : gone->found;
+	err = services_each(maps, collect_gone, &gone);
+	for (size_t i = 0; !err && i < gone.n; i++)
+		err = service_detach(maps, &gone.list[i], &was_attached);
+	free(gone.list);
+	return err;
 }
 
 int services_sweep(const struct maps *maps)
 {
-	struct gone gone;
-	bool was_attached;
 	int err = each_id(maps, drop_if_gone, NULL);
 
-	while (!err) {
-		gone.found = false;
-		err = services_each(maps, find_gone, &gone);
-		if (!gone.found)
-			break;
-		err = service_detach(maps, &gone.cgroup, &was_attached);
-	}
-	return err;
+	return err ? err : services_sweep_by_id(maps);
 }

@@ -30,6 +30,10 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
  * that are gone, and paths attached by id with their cgroup. */
 int services_sweep(const struct maps *maps);
 
+/* The latter alone: what containers leave behind. Costs nothing where no cgroup is
+ * attached by its id. */
+int services_sweep_by_id(const struct maps *maps);
+
 /* Calls each() for every attached path; stops at a non-zero result and returns
  * it. Negative: the paths could not all be read. */
 typedef int service_fn(const struct mma_path_key *key, const struct mma_path *path, void *data);

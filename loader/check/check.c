@@ -120,6 +120,7 @@ int check_run(const struct request *request)
 	if (!err) {
 		read_subject(&subject);
 		check_network(&checks, &subject);
+		check_containers(&checks);
 		if (subject.given)
 			check_service(&checks, &subject);
 		if (request->json)

@@ -46,6 +46,67 @@ bool cgroup_key_is_id(const struct mma_path_key *key)
 	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
 }
 
+int cgroup_by_id(struct cgroup *cgroup)
+{
+	uint64_t id = 0;
+	int err = cgroup_id(cgroup->dir, &id);
+
+	if (err || !id)
+		return err ? err : -ENOENT;
+	memset(&cgroup->key, 0, sizeof(cgroup->key));
+	snprintf(cgroup->key.path, sizeof(cgroup->key.path), CGROUP_BY_ID "%" PRIu64, id);
+	cgroup->by_id = true;
+	return 0;
+}
+
+int cgroup_path_of_process(const char *proc_file, char *ret_path, size_t size, bool *ret_found)
+{
+	FILE *file = fopen(proc_file, "re");
+	char line[PATH_MAX];
+
+	*ret_found = false;
+	if (!file)
+		return fault(errno, "%s: cannot be read (%s); mount proc", proc_file,
+			     strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::", 3))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(ret_path, size, "%s", line + 3);
+		*ret_found = true;
+	}
+	fclose(file);
+	return 0;
+}
+
+int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size)
+{
+	struct mount mount;
+	const char *below;
+	bool found;
+	int err = cgroup_path_of_process(proc_file, ret_path, size, &found);
+
+	if (!err && !found)
+		err = fault(
+			ENOENT,
+			"it is in no cgroup of the v2 hierarchy; boot with cgroup v2 (unified)");
+	if (!err)
+		err = cgroup_mount(&mount);
+	if (err)
+		return err;
+	below = cgroup_below(&mount, ret_path);
+	if (!below || strstr(ret_path, "/../") || !strcmp(below, "/"))
+		return fault(
+			ENOENT,
+			"its cgroup %s is not below the cgroup2 mount %s; run this on the host",
+			ret_path, mount.point);
+	if (strlen(mount.point) + strlen(below) >= sizeof(ret->dir))
+		return fault(ENAMETOOLONG, "%.40s…: its cgroup's path is too long", ret_path);
+	stpcpy(stpcpy(ret->dir, mount.point), below);
+	err = cgroup_by_id(ret);
+	return err ? fault(-err, "%s: not there (%s)", ret_path, strerror(-err)) : 0;
+}
+
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
 {
 	struct mount mount;
@@ -107,7 +168,7 @@ uint64_t cgroup_level_bit(const struct mma_path_key *key)
 	unsigned int level = 0;
 
 	if (key->path[0] != '/')
-		return ~1ULL;
+		return CGROUP_EVERY_LEVEL;
 	for (const char *c = key->path; *c; c++)
 		level += *c == '/';
 	return level <= MMA_MAX_LEVEL ? 1ULL << level : 0;

@@ -37,13 +37,30 @@ const char *cgroup_below(const struct mount *mount, const char *path);
  */
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there);
 
+/* The path from the root of the cgroup that a process is in, by its file "cgroup" in
+ * /proc (cgroups(7)); ret_found: false where it is in none of the v2 hierarchy. */
+int cgroup_path_of_process(const char *proc_file, char *ret_path, size_t size, bool *ret_found);
+
+/*
+ * The cgroup that a process is in, to be attached by its id, for containers have
+ * paths that never come back. proc_file: the process's "cgroup" in /proc. ret_path:
+ * its path from the root. 0 or a fault.
+ */
+int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path, size_t size);
+
+/* Makes of a cgroup by its path one by its id, which goes with it: 0, or -errno where it
+ * is not there. */
+int cgroup_by_id(struct cgroup *cgroup);
+
 /* The id of the cgroup now, 0 where there is none: 0 or -errno. */
 int cgroup_id(const char *dir, uint64_t *ret_id);
 
 /* The same: 0 or a fault. */
 int cgroup_find_id(const char *dir, uint64_t *ret_id);
 
-/* Level below the root: 1 for "/system.slice". By id: unknown, all levels. */
+/* Level below the root: 1 for "/system.slice". By id: unknown, every level but the
+ * root's. */
+#define CGROUP_EVERY_LEVEL (~1ULL)
 uint64_t cgroup_level_bit(const struct mma_path_key *key);
 
 /* Makes a key that of the cgroup above; false where that is the root, or unknown. */

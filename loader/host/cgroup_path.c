@@ -5,7 +5,6 @@
 #include "report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,19 +65,13 @@ static bool in_cgroup_namespace(const struct mount *mount)
 
 static int key_by_id(const char *arg, struct cgroup *ret)
 {
-	uint64_t id = 0;
-	int err = cgroup_id(ret->dir, &id);
+	int err = cgroup_by_id(ret);
 
-	if (!err && !id)
-		err = -ENOENT;
 	if (err)
 		return fault(
 			-err,
 			"%s: not there (%s), and inside a cgroup namespace a path cannot be followed; create it first, or attach from the host",
 			arg, strerror(-err));
-	memset(&ret->key, 0, sizeof(ret->key));
-	snprintf(ret->key.path, sizeof(ret->key.path), CGROUP_BY_ID "%" PRIu64, id);
-	ret->by_id = true;
 	return 0;
 }
 
@@ -125,39 +118,26 @@ static int resolve_in(const char *arg, const struct mount *mount, const char *be
 	return err;
 }
 
-/* The cgroup of this process: "0::/path" of cgroups(7). systemd runs some
- * processes of a service in its sub-cgroup ".control" (Delegate=). */
+/* systemd runs some processes of a service in its sub-cgroup ".control" (Delegate=). */
 static int own_path(char *ret_path, size_t size)
 {
 	const char *told = getenv(SELF_PID);
-	char parent[32], name[64] = "/proc/self/cgroup", line[PATH_MAX];
-	FILE *file;
-	int err = -ENOENT;
+	char parent[32], name[64] = "/proc/self/cgroup", *last;
+	bool found;
+	int err;
 
 	snprintf(parent, sizeof(parent), "%d", getppid());
 	if (told && !strcmp(told, parent))
 		snprintf(name, sizeof(name), "/proc/%s/cgroup", parent);
-	file = fopen(name, "re");
-	if (!file)
-		return fault(errno, "%s: cannot be read (%s); mount proc", name, strerror(errno));
-	while (fgets(line, sizeof(line), file)) {
-		char *last;
-
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		last = strrchr(line, '/');
-		if (last && !strcmp(last, "/.control"))
-			*last = '\0';
-		snprintf(ret_path, size, "%s", line + 3);
-		err = 0;
-	}
-	fclose(file);
-	if (err)
+	err = cgroup_path_of_process(name, ret_path, size, &found);
+	last = strrchr(ret_path, '/');
+	if (!err && !found)
 		return fault(
 			ENOENT,
 			"self: this process is in no cgroup of the v2 hierarchy; mount cgroup2");
-	return 0;
+	if (!err && last && !strcmp(last, "/.control"))
+		*last = '\0';
+	return err;
 }
 
 /* What is around a path where people copy it from. */

@@ -15,6 +15,7 @@
 struct dump {
 	const struct cgroup_tree *tree;
 	struct listeners *ret;
+	uint64_t netns;
 };
 
 static int ulp_is_mptcp(const struct nlattr *attr, void *ret_mptcp)
@@ -87,6 +88,8 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 	if (!cgroup_tree_has(dump->tree, attributes.cgroup))
 		return MNL_CB_OK;
 	l.mptcp = attributes.mptcp;
+	l.netns = dump->netns;
+	l.cgroup = attributes.cgroup;
 	inet_ntop(socket->idiag_family, socket->id.idiag_src, l.addr, sizeof(l.addr));
 	return listeners_add(dump->ret, &l) ? MNL_CB_ERROR : MNL_CB_OK;
 }
@@ -109,11 +112,13 @@ static int dump_family(int family, struct dump *dump)
 
 static int dump_here(const struct netns *netns, void *data)
 {
-	int err = dump_family(AF_INET, data);
+	struct dump *dump = data;
+	int err;
 
-	(void)netns;
+	dump->netns = netns->cookie;
+	err = dump_family(AF_INET, dump);
 	if (!err)
-		err = dump_family(AF_INET6, data);
+		err = dump_family(AF_INET6, dump);
 	return err ? fault(-err,
 			   "listeners: cannot be listed (sock_diag: %s); load the modules inet_diag and tcp_diag",
 			   strerror(-err))
@@ -134,7 +139,7 @@ static int by_port(const void *a, const void *b)
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret)
 {
-	struct dump dump = { tree, ret };
+	struct dump dump = { .tree = tree, .ret = ret };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < namespaces->n; i++)

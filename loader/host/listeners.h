@@ -15,6 +15,8 @@ struct listener {
 	uint16_t port; /* host order */
 	bool ipv6;
 	bool mptcp;
+	uint64_t netns; /* its namespace's cookie; of the first one with that address */
+	uint64_t cgroup; /* the id of its cgroup */
 	uint32_t inode; /* as in /proc/PID/fd; of the first one with SO_REUSEPORT */
 	enum socket_right right; /* filled in by those who ask for it */
 };

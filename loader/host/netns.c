@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,4 +184,34 @@ int netns_mptcp_enabled(void)
 		return 1;
 	}
 	return errno == ENOPROTOOPT ? 0 : -errno;
+}
+
+static bool is_up(int fd, const char *name)
+{
+	struct ifreq request = { 0 };
+
+	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	return !ioctl(fd, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_UP) &&
+	       !(request.ifr_flags & IFF_LOOPBACK);
+}
+
+/* Up: the kernel may put a tunl0 or sit0 into each new namespace, where it stays down. */
+int netns_connected(const struct netns *netns, void *ret_connected)
+{
+	struct if_nameindex *list = if_nameindex();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool *connected = ret_connected;
+	int err = list && fd >= 0
+			  ? 0
+			  : fault(errno, "interfaces: cannot be listed (%s)", strerror(errno));
+
+	(void)netns;
+	*connected = false;
+	for (struct if_nameindex *i = list; i && !err && i->if_index; i++)
+		*connected |= is_up(fd, i->if_name);
+	if (list)
+		if_freenameindex(list);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }

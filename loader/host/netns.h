@@ -34,4 +34,7 @@ int netns_run(const struct netns *netns, netns_fn *in_it, void *data);
 /* Whether net.mptcp.enabled is on here: 1, 0, or -errno. To be called inside. */
 int netns_mptcp_enabled(void);
 
+/* A netns_fn: whether any interface but lo is up here, into a bool. */
+int netns_connected(const struct netns *netns, void *ret_connected);
+
 #endif

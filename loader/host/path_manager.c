@@ -8,6 +8,7 @@
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,29 @@ void endpoints_free(struct endpoints *endpoints)
 {
 	free(endpoints->list);
 	memset(endpoints, 0, sizeof(*endpoints));
+}
+
+int path_manager_signal(int family, const void *address)
+{
+	struct nlmsghdr *message;
+	struct nlattr *endpoint;
+	char buffer[SMALL];
+	uint16_t generic = 0;
+	int err = find_family(&generic);
+
+	if (err)
+		return err;
+	message = generic_request(buffer, generic, MPTCP_PM_CMD_ADD_ADDR, NLM_F_ACK);
+	endpoint = mnl_attr_nest_start(message, MPTCP_PM_ATTR_ADDR);
+	mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_FAMILY, (uint16_t)family);
+	if (family == AF_INET)
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR4, sizeof(struct in_addr), address);
+	else
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR6, sizeof(struct in6_addr), address);
+	mnl_attr_put_u32(message, MPTCP_PM_ADDR_ATTR_FLAGS, MPTCP_PM_ADDR_FLAG_SIGNAL);
+	mnl_attr_nest_end(message, endpoint);
+	err = netlink_ask(NETLINK_GENERIC, message, NULL, NULL);
+	return err == -EEXIST ? 0 : err;
 }
 
 static int each_policy(const struct nlmsghdr *message, void *ret_count)

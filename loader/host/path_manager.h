@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* MPTCP's path manager in the network namespace we are in, and what else decides
- * about more than one path: asked by netlink, changed never. */
+ * about more than one path: asked by netlink, and changed where --signal asks for it. */
 #ifndef MMA_PATH_MANAGER_H
 #define MMA_PATH_MANAGER_H
 
@@ -35,6 +35,9 @@ struct endpoints {
  * endpoints_free(), start from { 0 }. */
 int endpoints_read(struct endpoints *ret);
 void endpoints_free(struct endpoints *endpoints);
+/* Has this address announced to the peers of each connection: as "ip mptcp endpoint add
+ * ADDRESS signal" does. 0, also where that is so already, or -errno. */
+int path_manager_signal(int family, const void *address);
 
 /* The number of outgoing IPsec policies: what they encapsulate is no TCP yet
  * where strip looks. -errno where that may not be asked. */

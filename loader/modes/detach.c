@@ -55,8 +55,12 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 	struct mma_path_key cover;
 	char name[4 * MMA_PATH_SIZE];
 	bool was_attached;
+	struct cgroup by_id = *cgroup;
 	int err = service_detach(maps, cgroup, &was_attached);
 
+	/* A container is attached by id, and --status shows its path. */
+	if (!err && !was_attached && !cgroup->by_id && !cgroup_by_id(&by_id))
+		err = service_detach(maps, &by_id, &was_attached);
 	if (err)
 		return err;
 	if (!was_attached) {

@@ -11,5 +11,6 @@ int edit_run(const struct request *request); /* --allow and --deny */
 int refresh_run(const struct request *request);
 int enable_run(const struct request *request);
 int disable_run(const struct request *request);
+int oci_run(const struct request *request);
 
 #endif

@@ -56,6 +56,7 @@ static void note_failure(int err)
 
 void session_tidy(const struct maps *maps)
 {
+	note_failure(services_sweep_by_id(maps));
 	note_failure(strip_sweep(maps));
 	note_failure(repair_sweep(maps));
 	note_failure(pins_sweep());

@@ -15,8 +15,8 @@ int session_begin(struct maps *ret, bool *ret_attached);
 /* The cgroups of a request, resolved. The caller frees the array. */
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
-/* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. What the run was for is done: a failure is a note. Then the list is as it
+/* Takes out containers that are gone; unpins the links of what is gone: interfaces,
+ * namespaces, cgroups; and what killed runs left. What the run was for is done: a failure is a note. Then the list is as it
  * stays: it is summarised for upgrade. */
 void session_tidy(const struct maps *maps);
 /* The same for entries of cgroups that are gone. */

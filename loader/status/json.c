@@ -93,12 +93,28 @@ static json_t *connections_json(const struct status_service *service)
 	return list;
 }
 
+static json_t *cgroup_json(const struct status_service *service)
+{
+	if (!service->cgroup.by_id)
+		return json_text(service->cgroup.key.path);
+	return service->by_id_path[0] ? json_text(service->by_id_path) : json_null();
+}
+
+static json_t *container_json(const struct status_service *service)
+{
+	if (!service->is_container)
+		return json_null();
+	return json_pack("{s:s, s:o}", "engine", service->container.engine, "id",
+			 json_text(service->container.id));
+}
+
 static json_t *service_json(const struct status *status, const struct status_service *service)
 {
 	const char *cover = service->covered_by.path;
 
-	return json_pack("{s:o, s:I, s:b, s:b, s:s?, s:o, s:o, s:o, s:o}", "path",
-			 json_text(service->cgroup.key.path), "id", (json_int_t)service->id,
+	return json_pack("{s:o, s:o, s:o, s:I, s:b, s:b, s:s?, s:o, s:o, s:o, s:o}", "path",
+			 json_text(service->cgroup.key.path), "cgroup", cgroup_json(service),
+			 "container", container_json(service), "id", (json_int_t)service->id,
 			 "alive", service->id != 0, "upgrading", service->upgrading, "repair",
 			 service->id ? status_repair_word(service) : NULL, "covered_by",
 			 cover[0] ? json_text(cover) : json_null(), "listeners",

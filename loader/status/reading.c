@@ -95,6 +95,21 @@ static int read_service_tree(struct gather *gather, struct status_service *servi
 	return err;
 }
 
+/* A path that is not followed is no key: it is read now. */
+static int read_by_id_path(struct status_service *service)
+{
+	bool there = false;
+	uint64_t id;
+	int err = cgroup_find_id(service->cgroup.dir, &id);
+
+	if (!err && id)
+		err = cgroup_path_of_id(id, service->by_id_path, sizeof(service->by_id_path),
+					&there);
+	if (!err && there)
+		service->is_container = container_of_path(service->by_id_path, &service->container);
+	return err;
+}
+
 static int read_service(const struct mma_path_key *key, const struct mma_path *path, void *data)
 {
 	struct gather *gather = data;
@@ -103,6 +118,8 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	bool there;
 	int err = cgroup_of_key(key, &service.cgroup, &there);
 
+	if (!err && there && service.cgroup.by_id)
+		err = read_by_id_path(&service);
 	if (!service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
@@ -264,6 +281,53 @@ static bool strip_is_everywhere(const struct status *status)
 	return true;
 }
 
+/* By which word, for each engine, a container is attached as it starts. */
+static const char *way_of(const char *engine)
+{
+	static const struct {
+		const char *engine, *way;
+	} ways[] = {
+		{ "docker", "--runtime mptcp-mail" },
+		{ "podman", "--annotation mptcp-mail-attach=1" },
+		{ "cri-o", "the annotation mptcp-mail-attach=1" },
+		{ "containerd", "the runtime /etc/mptcp-mail-attach/runtime" },
+		{ "lxc", "lxc.hook.start-host" },
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(ways[i].engine, engine))
+			return ways[i].way;
+	return "a namespace that lasts";
+}
+
+/* Of a listener that is TCP and in another namespace than ours, where sockets were
+ * kept TCP for that; NULL: none such. */
+static const char *uncovered_reason(const struct status *status,
+				    const struct status_service *service,
+				    const struct listener *listener)
+{
+	static char text[2 * CONTAINER_ID_SIZE + 128];
+	struct container_name name;
+	char path[PATH_MAX];
+	bool there = false;
+
+	if (!status->n_netns || listener->netns == status->netns[0].cookie ||
+	    !service->stats.counters[MMA_KEPT_UNCOVERED])
+		return NULL;
+	if (cgroup_path_of_id(listener->cgroup, path, sizeof(path), &there))
+		fault_drop();
+	if (there && container_of_path(path, &name))
+		snprintf(
+			text, sizeof(text),
+			"made in a network namespace that was not covered; start container %s with %s",
+			name.id, way_of(name.engine));
+	else
+		snprintf(
+			text, sizeof(text),
+			"made in a network namespace that was not covered: run --refresh, then restart it");
+	return text;
+}
+
 const char *status_listener_reason(const struct status *status,
 				   const struct status_service *service,
 				   const struct listener *listener)
@@ -273,6 +337,8 @@ const char *status_listener_reason(const struct status *status,
 
 	if (!listener->mptcp && !service->upgrading)
 		return "its cgroup is not attached: run --refresh, then restart it";
+	if (!listener->mptcp && uncovered_reason(status, service, listener))
+		return uncovered_reason(status, service, listener);
 	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
 	    service->stats.counters[MMA_KEPT_NO_PORT]) {
 		if (!status_listens_allowed(status, listener->port))

@@ -6,6 +6,7 @@
 
 #include "attached/accounts.h"
 #include "host/cgroup.h"
+#include "host/container.h"
 #include "host/listeners.h"
 #include "host/path_manager.h"
 #include "attached/strip_cover.h"
@@ -13,6 +14,9 @@
 struct status_service {
 	struct cgroup cgroup;
 	uint64_t id; /* 0: not alive */
+	char by_id_path[PATH_MAX]; /* where it is, of one attached by id; or "" */
+	bool is_container; /* as that path tells */
+	struct container_name container;
 	bool upgrading; /* its id is in `cgroups` now */
 	bool repair, no_repair; /* in place; not asked for */
 	struct mma_path_key covered_by; /* "" where nothing covers it */

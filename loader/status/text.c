@@ -155,11 +155,25 @@ static void print_connections(const struct status_service *service)
 	}
 }
 
+/* A container by its name, and then by the path that systemd-cgls shows. */
+static void print_name(const struct status_service *service)
+{
+	char name[4 * PATH_MAX];
+
+	if (service->is_container)
+		printf("\ncontainer %s (%s)\n", visible(service->container.id, name, sizeof(name)),
+		       service->container.engine);
+	else
+		printf("\n%s\n", visible(service->cgroup.key.path, name, sizeof(name)));
+	if (service->by_id_path[0])
+		printf("  %s\n", visible(service->by_id_path, name, sizeof(name)));
+}
+
 static void print_service(const struct status *status, const struct status_service *service)
 {
 	char name[4 * MMA_PATH_SIZE], text[LISTENER_TEXT];
 
-	printf("\n%s\n", visible(service->cgroup.key.path, name, sizeof(name)));
+	print_name(service);
 	if (!service->id)
 		printf("  not there yet, or gone: attached as soon as it is created\n");
 	else

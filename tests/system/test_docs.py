@@ -48,7 +48,7 @@ def modes(options):
 
 def call(option, options):
     """The option with an argument that can be parsed."""
-    value = {"LIST": "25", "S": "1", "[S]": "1", "": None}.get(options[option][1], "x")
+    value = {"LIST": "25", "S": "1", "[S]": "1", "N": "1", "": None}.get(options[option][1], "x")
     return [option] if value is None else [option, value]
 
 
@@ -208,6 +208,15 @@ def test_install_and_uninstall(tmp_path):
         return sorted(os.path.relpath(os.path.join(d, f), f"{tmp_path}/opt/x y")
                       for d, _, files in os.walk(tmp_path) for f in files)
     names = make("install")
+    # Where others look for them, whatever the prefix.
+    elsewhere = [os.path.relpath(f"{tmp_path}/{name}", f"{tmp_path}/opt/x y") for name in (
+        "etc/mptcp-mail-attach/runtime", "usr/share/containers/oci/hooks.d/50-mptcp-mail-attach.json")]
+    assert names[:2] == elsewhere
+    names = names[2:]
+    for name in elsewhere:
+        with open(f"{tmp_path}/opt/x y/{name}") as f:
+            assert "/opt/x y/libexec/mptcp-mail-attach/hook" in f.read(), name
+    assert names.pop(names.index("libexec/mptcp-mail-attach/hook"))
     assert names[:2] == ["lib/systemd/system/mptcp-mail-attach-refresh.service",
                          "lib/udev/rules.d/90-mptcp-mail-attach.rules"]
     assert {"sbin/mptcp-mail-attach", "share/man/man8/mptcp-mail-attach.8",

@@ -10,13 +10,12 @@
 #define MAX_ARGS 16
 
 static const char *const modes[] = {
-	[MODE_NONE] = "none",	  [MODE_ATTACH] = "attach",
-	[MODE_DETACH] = "detach", [MODE_ALLOW] = "allow",
-	[MODE_DENY] = "deny",	  [MODE_REFRESH] = "refresh",
-	[MODE_ENABLE] = "enable", [MODE_DISABLE] = "disable",
-	[MODE_STATUS] = "status", [MODE_CHECK] = "check",
-	[MODE_AUDIT] = "audit",	  [MODE_VERSION] = "version",
-	[MODE_HELP] = "help",	  [MODE_CONNECTIONS] = "connections",
+	[MODE_NONE] = "none",	    [MODE_ATTACH] = "attach",	[MODE_DETACH] = "detach",
+	[MODE_ALLOW] = "allow",	    [MODE_DENY] = "deny",	[MODE_REFRESH] = "refresh",
+	[MODE_ENABLE] = "enable",   [MODE_DISABLE] = "disable", [MODE_OCI] = "oci",
+	[MODE_STATUS] = "status",   [MODE_CHECK] = "check",	[MODE_AUDIT] = "audit",
+	[MODE_VERSION] = "version", [MODE_HELP] = "help",
+	[MODE_CONNECTIONS] = "connections",
 };
 
 static const struct row {
@@ -49,6 +48,9 @@ static const struct row {
 	  "enable unit=a unit=b.service list=25 port=25:3 now" },
 	{ "--enable a --enable b", "enable unit=a unit=b" },
 	{ "--disable a b --now", "disable unit=a unit=b now" },
+	{ "--oci", "oci" },
+	{ "--oci --pid 4711 --signal 192.0.2.1 --signal 2001:db8::1",
+	  "oci pid=4711 signal=192.0.2.1 signal=2001:db8::1" },
 	{ "--status", "status" },
 	{ "--status --json", "status json" },
 	{ "--json --status", "status json" },
@@ -114,6 +116,14 @@ static const struct row bad[] = {
 	{ "--status --duration 5", "--duration: does not go with --status" HELP },
 	{ "--check --port 25", "--port: does not go with --check" HELP },
 	{ "--audit --port 25 --cgroup /a", "--port: does not go with --audit" HELP },
+	{ "--status --pid 1", "--pid: does not go with --status" HELP },
+	{ "--cgroup /a --signal ::1", "--signal: does not go with --cgroup" HELP },
+	{ "--oci --cgroup /a", "--cgroup: does not go with --oci" HELP },
+	{ "--oci --port 25", "--port: does not go with --oci" HELP },
+	{ "--oci --status", "--status with --oci: one mode at a time" HELP },
+	{ "--oci --pid 0", "--pid 0: not a process id from 1 to 2147483647" },
+	{ "--oci --pid 1x", "--pid 1x: not a process id from 1 to 2147483647" },
+	{ "--oci --pid 2147483648", "--pid 2147483648: not a process id from 1 to 2147483647" },
 	{ "--audit --check", "--check with --audit: one mode at a time" HELP },
 	{ "--audit", "--audit: goes with one --cgroup PATH" HELP },
 	{ "--audit --cgroup /a --cgroup /b", "--audit: goes with one --cgroup PATH" HELP },
@@ -193,6 +203,9 @@ static void describe(const struct request *request, char *text, size_t size)
 	add_words(text, size, "cgroup", &request->cgroups);
 	add_words(text, size, "netns", &request->netns);
 	add_words(text, size, "unit", &request->units);
+	if (request->pid)
+		add(text, size, " pid=%u", request->pid);
+	add_words(text, size, "signal", &request->signals);
 	add_words(text, size, "list", &request->port_texts);
 	for (uint32_t port = 0; port < MMA_MAX_PORTS; port++)
 		if (request->ports.roles[port])

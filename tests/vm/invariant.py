@@ -54,13 +54,13 @@ def check(cgroup, port=OTHER_PORT):
 
 class Background:
     """check() again and again in a process of its own, in the network namespace
-    of the test. Between pause() and resume() no listener of it exists: a
+    of the test, or in a place. Between pause() and resume() no listener of it exists: a
     --detach leaves existing listeners to speak MPTCP, which it says."""
 
-    def __init__(self, cgroup):
+    def __init__(self, cgroup, **place):
         self.cgroup = cgroup
         self.here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.pid, self.outcome = mma.fork(self._loop, there)
+        self.pid, self.outcome = mma.fork(self._loop, there, **place)
         there.close()
 
     def _loop(self, there):

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from mma import PINS, TCP, inside, make_socket, mma, objects, so_protocol, wait_until
+from test_oci import Container
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -70,3 +71,16 @@ def test_other_modes(words, rc, message):
     if message:
         assert message in done.err
     assert not os.path.exists(PINS)
+
+
+def test_a_container_starts_as_tcp():
+    box = Container()
+    try:
+        done = box.start()
+        assert done.rc == 3
+        assert done.err.startswith(f"mptcp-mail-attach: container {box.id[:12]} (docker): stays TCP: ")
+        assert "update_socket_protocol" in done.err and len(done.err.splitlines()) == 1
+        assert box.socket() == TCP
+        assert not os.path.exists(PINS)
+    finally:
+        box.remove()

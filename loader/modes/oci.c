@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A container is attached between "its network is up" and "its program runs": a moment
+ * that only its runtime knows, which runs this as a hook, and waits for it.
+ *
+ * So it ends within a bound, whatever hangs. And a container that cannot be attached
+ * starts all the same: what calls this ignores how it ends.
+ */
+#include "host/container.h"
+#include "host/path_manager.h"
+#include "host/rights.h"
+#include "modes/attachment.h"
+#include "modes/modes.h"
+#include "report.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of the 10 s that a hook may take; the rest is for what calls this. */
+#define BOUND_SECONDS 7
+
+struct announced {
+	int family;
+	unsigned char bytes[sizeof(struct in6_addr)];
+	const char *text;
+};
+
+struct subject {
+	pid_t pid;
+	const char *id; /* of the container, NULL: not known, by --pid */
+	char proc[32]; /* the process's directory in /proc, by a descriptor */
+	char path[PATH_MAX]; /* of its cgroup */
+	struct cgroup cgroup;
+	struct netns_set namespaces; /* ours, and its own, if that is another one */
+};
+
+struct title {
+	char text[CONTAINER_ID_SIZE + 64];
+};
+
+/* "container 0123456789ab (docker)", as far as is known. */
+static struct title title_of(const struct subject *subject)
+{
+	struct container_name name;
+	struct title title;
+
+	if (container_of_path(subject->path, &name))
+		snprintf(title.text, sizeof(title.text), "container %s (%s)", name.id, name.engine);
+	else if (subject->id)
+		snprintf(title.text, sizeof(title.text), "container %.64s", subject->id);
+	else
+		snprintf(title.text, sizeof(title.text), "container of process %d", subject->pid);
+	return title;
+}
+
+/* In a signal's handler: printf() may be what was interrupted. */
+static void give_up(int signal)
+{
+	static const char text[] =
+		"mptcp-mail-attach: --oci: not done within 7 s, so given up; the machine is too busy: restart the container later\n";
+	ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)signal;
+	(void)written;
+	_exit(MMA_EXIT_FAILED);
+}
+
+/* Not alarm(2), which bounds the wait for the lock. */
+static int set_bound(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	struct itimerspec bound = { .it_value.tv_sec = BOUND_SECONDS };
+	struct sigaction act = { .sa_handler = give_up };
+	sigset_t mask;
+	timer_t timer;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGRTMIN);
+	if (sigaction(SIGRTMIN, &act, NULL) || sigprocmask(SIG_UNBLOCK, &mask, NULL) ||
+	    timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &bound, NULL))
+		return fault(errno, "--oci: its time cannot be bounded (%s)", strerror(errno));
+	return 0;
+}
+
+static int parse_address(const char *text, struct announced *ret)
+{
+	ret->text = text;
+	for (size_t i = 0; i < 2; i++) {
+		ret->family = i ? AF_INET6 : AF_INET;
+		if (inet_pton(ret->family, text, ret->bytes) == 1)
+			return 0;
+	}
+	return fault_usage("--signal %s: not an IPv4 or IPv6 address", text);
+}
+
+static int check_addresses(const struct request *request)
+{
+	struct announced address;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < request->signals.n; i++)
+		err = parse_address(request->signals.list[i], &address);
+	return err;
+}
+
+/* The descriptor keeps the pid from meaning another process. */
+static int hold_process(struct subject *subject)
+{
+	char dir[32];
+	int fd;
+
+	snprintf(dir, sizeof(dir), "/proc/%d", subject->pid);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fault(
+			errno,
+			"its process %d is not there (%s); the container has ended, or it is another pid namespace's",
+			subject->pid, strerror(errno));
+	snprintf(subject->proc, sizeof(subject->proc), "/proc/self/fd/%d", fd);
+	return 0;
+}
+
+/* Whether that cgroup is ours, or contains us: no container's, as we are its hook. */
+static bool contains_us(const char *path)
+{
+	char own[PATH_MAX];
+	struct cgroup cgroup;
+	size_t len = strlen(path);
+
+	return cgroup_of_process("/proc/self/cgroup", &cgroup, own, sizeof(own)) ||
+	       (!strncmp(own, path, len) && (!own[len] || own[len] == '/'));
+}
+
+/* Without this check, a pid that is not the container's would attach a service of the
+ * host's. */
+static int check_cgroup(struct subject *subject)
+{
+	char file[64];
+	int err;
+
+	snprintf(file, sizeof(file), "%s/cgroup", subject->proc);
+	err = cgroup_of_process(file, &subject->cgroup, subject->path, sizeof(subject->path));
+	if (err)
+		return err;
+	if (subject->id && !container_has_path(subject->id, subject->path))
+		return fault(
+			EINVAL,
+			"the cgroup of its process %d is not its own: %s; start it with a cgroup of its own",
+			subject->pid, subject->path);
+	if (contains_us(subject->path))
+		return fault(EINVAL,
+			     "process %d is no container's: its cgroup %s is that of the runtime",
+			     subject->pid, subject->path);
+	return 0;
+}
+
+/* The network of a container may come after this moment. An open gate would let its
+ * interface be used before it is covered. */
+static int check_network(struct subject *subject)
+{
+	bool connected = true;
+	char file[64];
+	int err;
+
+	snprintf(file, sizeof(file), "%s/ns/net", subject->proc);
+	err = netns_add_own(&subject->namespaces);
+	if (!err)
+		err = netns_add_path(&subject->namespaces, file);
+	if (!err && subject->namespaces.n > 1)
+		err = netns_run(&subject->namespaces.list[1], netns_connected, &connected);
+	if (!err && !connected)
+		err = fault(
+			ENETDOWN,
+			"its network namespace has no interface but lo; with Docker, start it with --runtime mptcp-mail");
+	return err;
+}
+
+static int announce(const struct netns *netns, void *data)
+{
+	const struct request *request = data;
+	struct announced address;
+	int err = 0;
+
+	(void)netns;
+	for (size_t i = 0; !err && i < request->signals.n; i++) {
+		err = parse_address(request->signals.list[i], &address);
+		if (!err)
+			err = path_manager_signal(address.family, address.bytes);
+		if (err)
+			note("--signal %s: cannot be announced in the container (%s); connections have one path",
+			     address.text, strerror(-err));
+	}
+	return 0;
+}
+
+static int oci_sees_mptcp(const struct netns *netns, void *data)
+{
+	(void)netns;
+	*(int *)data = netns_mptcp_enabled();
+	return 0;
+}
+
+/* What keeps it TCP, though it is attached, and what else goes into its namespace. */
+static void finish_attach(const struct subject *subject, const struct request *request)
+{
+	const struct netns *netns = &subject->namespaces.list[subject->namespaces.n - 1];
+	const struct title title = title_of(subject);
+	int enabled = 1;
+
+	if (netns_run(netns, oci_sees_mptcp, &enabled))
+		fault_drop();
+	if (!enabled)
+		note("%s: stays TCP: MPTCP is switched off in it; start it with --sysctl net.mptcp.enabled=1",
+		     title.text);
+	if (netns_run(netns, announce, (void *)request))
+		fault_drop();
+	printf("attached %s, %s\n", title.text, subject->path);
+}
+
+static int attach(struct subject *subject, const struct request *request)
+{
+	static struct attachment attachment = { .maps = MAPS_CLOSED,
+						.n = 1,
+						.ports_if_empty = true };
+	int err;
+
+	attachment.cgroups = &subject->cgroup;
+	ports_default(&attachment.ports);
+	err = attachment_make(&attachment);
+	if (!err)
+		finish_attach(subject, request);
+	attachment_free(&attachment);
+	return err;
+}
+
+static int find_and_attach(struct subject *subject, const struct request *request)
+{
+	char about[sizeof(struct title) + 16];
+	int err = hold_process(subject);
+
+	if (!err)
+		err = check_cgroup(subject);
+	if (!err)
+		err = check_network(subject);
+	if (!err)
+		err = attach(subject, request);
+	if (err) {
+		snprintf(about, sizeof(about), "%s: stays TCP", title_of(subject).text);
+		fault_about(about);
+	}
+	netns_free(&subject->namespaces);
+	return err;
+}
+
+int oci_run(const struct request *request)
+{
+	static struct oci_state state;
+	static struct subject subject;
+	int err = check_addresses(request);
+
+	if (!err)
+		err = set_bound();
+	if (!err)
+		err = rights_need_root();
+	if (!err && !request->pid) {
+		err = oci_state_read(STDIN_FILENO, &state);
+		subject.id = state.id;
+	}
+	if (err)
+		return err;
+	subject.pid = request->pid ? (pid_t)request->pid : state.pid;
+	return find_and_attach(&subject, request);
+}
