@@ -127,15 +127,17 @@ static int hold_process(struct subject *subject)
 	return 0;
 }
 
-/* Whether that cgroup is ours, or contains us: no container's, as we are its hook. */
+/* Whether that cgroup is ours, or contains us: no container's, as we are its hook. In
+ * doubt it is. */
 static bool contains_us(const char *path)
 {
-	char own[PATH_MAX];
-	struct cgroup cgroup;
+	char own[PATH_MAX] = "";
 	size_t len = strlen(path);
+	bool found;
 
-	return cgroup_of_process("/proc/self/cgroup", &cgroup, own, sizeof(own)) ||
-	       (!strncmp(own, path, len) && (!own[len] || own[len] == '/'));
+	if (cgroup_path_of_process("/proc/self/cgroup", own, sizeof(own), &found))
+		return true;
+	return found && !strncmp(own, path, len) && (!own[len] || own[len] == '/');
 }
 
 /* Without this check, a pid that is not the container's would attach a service of the
