@@ -43,7 +43,7 @@ static void lift_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(const struct request *request)
+static int run_mode(const struct request *request)
 {
 	switch (request->mode) {
 	case MODE_ATTACH:
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	err = cli_parse(argc, argv, &request);
 	report_set_verbosity(request.verbosity);
 	if (!err)
-		err = run(&request);
+		err = run_mode(&request);
 	if (!err && (fflush(stdout) || ferror(stdout)))
 		err = fault(errno, "standard output: cannot be written (%s)", strerror(errno));
 	return err ? (int)report_fault(err) : MMA_EXIT_DONE;

@@ -10,14 +10,31 @@
 #define PROGRAM "mptcp-mail-attach"
 
 static int verbosity;
+static libbpf_warning_fn *heard;
 static char fault_text[2048];
+static char fault_parts[sizeof(fault_text)]; /* the same, cut in pieces */
+static struct fault remembered;
 static enum mma_exit fault_exit = MMA_EXIT_FAILED;
 
 __attribute__((format(printf, 2, 0))) static int print_libbpf(enum libbpf_print_level level,
 							      const char *fmt, va_list args)
 {
-	(void)level;
+	char text[256];
+	va_list again;
+
+	if (heard && level == LIBBPF_WARN) {
+		va_copy(again, args);
+		vsnprintf(text, sizeof(text), fmt, again);
+		va_end(again);
+		heard(text);
+	}
 	return verbosity >= 2 ? vfprintf(stderr, fmt, args) : 0;
+}
+
+void report_hear_libbpf(libbpf_warning_fn *hear)
+{
+	heard = hear;
+	libbpf_set_print(print_libbpf);
 }
 
 void report_set_verbosity(int value)
@@ -26,27 +43,72 @@ void report_set_verbosity(int value)
 	libbpf_set_print(print_libbpf);
 }
 
+/* Ends a piece of fault_parts where in fmt the mark is: what comes before it there
+ * decides where that is in the text. Returns the next piece, "" where it is cut off. */
+__attribute__((format(printf, 1, 0))) static const char *cut_at(const char *fmt, const char *mark,
+								va_list args)
+{
+	char head[sizeof(fault_text)];
+	size_t len;
+
+	snprintf(head, sizeof(head), "%.*s", (int)(mark - fmt), fmt);
+	len = (size_t)vsnprintf(NULL, 0, head, args);
+	if (len + 2 >= sizeof(fault_parts))
+		return "";
+	fault_parts[len] = '\0';
+	return fault_parts + len + 2;
+}
+
 void fault_remember(enum mma_exit code, const char *fmt, ...)
 {
+	const char *colon = strstr(fmt, ": "), *semicolon = strstr(fmt, "; ");
 	va_list args;
 
-	if (fault_text[0])
+	if (remembered.text)
 		return;
 	fault_exit = code;
 	va_start(args, fmt);
 	vsnprintf(fault_text, sizeof(fault_text), fmt, args);
 	va_end(args);
+	memcpy(fault_parts, fault_text, sizeof(fault_parts));
+	remembered = (struct fault){ "", fault_parts, "", fault_text };
+	if (colon && (!semicolon || colon < semicolon)) {
+		va_start(args, fmt);
+		remembered.object = fault_parts;
+		remembered.cause = cut_at(fmt, colon, args);
+		va_end(args);
+	}
+	if (semicolon) {
+		va_start(args, fmt);
+		remembered.remedy = cut_at(fmt, semicolon, args);
+		va_end(args);
+	}
 }
 
-void fault_forget(void)
+const struct fault *fault_remembered(void)
 {
-	fault_text[0] = '\0';
+	return remembered.text ? &remembered : NULL;
+}
+
+void fault_told(void)
+{
+	memset(&remembered, 0, sizeof(remembered));
 	fault_exit = MMA_EXIT_FAILED;
 }
 
-const char *fault_remembered(void)
+void fault_drop(void)
 {
-	return fault_text;
+	if (remembered.text)
+		detail("%s (continuing without it)", remembered.text);
+	fault_told();
+}
+
+void fault_note(const char *before, const char *behind)
+{
+	if (remembered.text)
+		note("%s%s%s%s%s", before ? before : "", before ? ": " : "", remembered.text,
+		     behind ? "; " : "", behind ? behind : "");
+	fault_told();
 }
 
 const char *visible(const char *name, char *ret_text, size_t size)
@@ -80,9 +142,7 @@ static void print_line(const char *text)
 
 enum mma_exit report_fault(int err)
 {
-	if (!fault_text[0])
-		snprintf(fault_text, sizeof(fault_text), "%s", strerror(-err));
-	print_line(fault_text);
+	print_line(remembered.text ? remembered.text : strerror(-err));
 	return fault_exit;
 }
 

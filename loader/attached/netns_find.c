@@ -41,7 +41,7 @@ static int look_at(struct netns_set *found, const char *path)
 	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
 		return err;
 	if (err)
-		fault_forget();
+		fault_drop();
 	return 0;
 }
 

@@ -49,7 +49,7 @@ static void drop_links(const struct group *group)
 
 /* In the old ones' place, before the links: a run that is killed between the two
  * leaves links of other programs, by which the next one knows. */
-static int pin_programs(const struct group *group, const struct bpf_object *object)
+static int pin_group_programs(const struct group *group, const struct bpf_object *object)
 {
 	int err = 0;
 
@@ -85,16 +85,15 @@ void observers_attach(const struct bpf_object *object)
 		const struct group *group = &groups[i];
 
 		if (attach_group(group, object)) {
-			if (!pin_programs(group, object))
+			if (!pin_group_programs(group, object))
 				continue;
-			note("%s: %s", group->without, fault_remembered());
-			fault_forget();
+			fault_note(group->without, NULL);
 		}
 		drop_links(group);
 	}
 }
 
-static int pin_links(const struct group *group)
+static int pin_group_links(const struct group *group)
 {
 	int err = 0;
 
@@ -113,7 +112,7 @@ static void unpin(const struct group *group)
 {
 	for (const struct watched *w = group->list; w->name; w++)
 		if (pin_remove(MMA_PIN_LINKS, w->name) || pin_remove(MMA_PIN_PROGS, w->name))
-			fault_forget();
+			fault_drop();
 }
 
 void observers_settle(void)
@@ -124,9 +123,8 @@ void observers_settle(void)
 
 		if (!attached) {
 			unpin(group);
-		} else if (pin_links(group)) {
-			note("%s: %s", group->without, fault_remembered());
-			fault_forget();
+		} else if (pin_group_links(group)) {
+			fault_note(group->without, NULL);
 			unpin(group);
 		}
 		drop_links(group);
@@ -192,7 +190,8 @@ bool observer_is_attached(enum observer observer)
 
 const char *observer_reason(enum observer observer)
 {
-	static char text[128];
+	static char texts[N_OBSERVERS][128];
+	char *text = texts[observer];
 	const struct group *group = &groups[observer];
 	const struct watched *amiss;
 	const char *function;
@@ -203,9 +202,9 @@ const char *observer_reason(enum observer observer)
 		return NULL;
 	function = missing_function(group);
 	if (function)
-		snprintf(text, sizeof(text), "this kernel has no function %s", function);
+		snprintf(text, sizeof(texts[0]), "this kernel has no function %s", function);
 	else
-		snprintf(text, sizeof(text), "no program on %s; repair: --refresh",
+		snprintf(text, sizeof(texts[0]), "no program on %s; repair: --refresh",
 			 amiss->function);
 	return text;
 }

@@ -31,7 +31,8 @@ bool observers_may_return(void);
 /* Whether this one is attached now. */
 bool observer_is_attached(enum observer observer);
 
-/* What is missing of it and why, or NULL. Valid until the next call. */
+/* What is missing of it and why, or NULL. Valid until the next call
+ * for the same one. */
 const char *observer_reason(enum observer observer);
 
 #endif

@@ -77,7 +77,7 @@ static const struct {
 	{ MMA_PIN_REPAIR_CONNECT6, offsetof(struct mma, progs.repair_connect6) },
 };
 
-static int pin_programs(struct mma *programs)
+static int pin_all_programs(struct mma *programs)
 {
 	int err = 0;
 
@@ -205,7 +205,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)
-		err = pin_programs(programs);
+		err = pin_all_programs(programs);
 	if (!err)
 		err = strip_update_all();
 	if (err) {
@@ -218,7 +218,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	return 0;
 }
 
-static int attach(struct bpf_program *program, const char *pin)
+static int attach_and_pin(struct bpf_program *program, const char *pin)
 {
 	struct bpf_link *link = bpf_program__attach(program);
 	int err;
@@ -233,9 +233,9 @@ static int attach(struct bpf_program *program, const char *pin)
 
 int programs_attach_follow(struct mma *programs)
 {
-	int err = attach(programs->progs.follow_mkdir, MMA_PIN_MKDIR);
+	int err = attach_and_pin(programs->progs.follow_mkdir, MMA_PIN_MKDIR);
 
-	return err ? err : attach(programs->progs.follow_rmdir, MMA_PIN_RMDIR);
+	return err ? err : attach_and_pin(programs->progs.follow_rmdir, MMA_PIN_RMDIR);
 }
 
 int programs_commit(struct mma *programs, const struct maps *maps)
@@ -247,9 +247,9 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	observers_attach(programs->obj);
 	/* Of a hook's programs the one that was attached last runs first. */
 	if (preempts)
-		err = attach(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
+		err = attach_and_pin(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
 	if (!err)
-		err = attach(programs->progs.upgrade, MMA_PIN_UPGRADE);
+		err = attach_and_pin(programs->progs.upgrade, MMA_PIN_UPGRADE);
 	if (!err && !preempts) /* of an older build */
 		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
 	if (err)

@@ -124,14 +124,12 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 		err = put_on_all(cgroup->dir);
 	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
-	if (!err)
-		return;
-	note("%s; it speaks MPTCP all the same, and some socket options fail on it",
-	     fault_remembered());
-	fault_forget();
+	if (err)
+		fault_note(NULL,
+			   "it speaks MPTCP all the same, and some socket options fail on it");
 }
 
-static int update_link(const char *name, void *data)
+static int update_repair_link(const char *name, void *data)
 {
 	(void)data;
 	for (size_t i = 0; i < N_HOOKS; i++) {
@@ -154,11 +152,11 @@ static int update_link(const char *name, void *data)
 
 void repair_update_all(void)
 {
-	pins_each_link(PREFIX, update_link, NULL);
+	pins_each_link(PREFIX, update_repair_link, NULL);
 }
 
 /* Or was, and the path is: its sockets may live on. */
-static bool is_attached(const struct maps *maps, uint64_t id)
+static bool is_attached_id(const struct maps *maps, uint64_t id)
 {
 	struct mma_service_ref service;
 	int err = bpf_map_lookup_elem(maps->cgroups, &id, &service);
@@ -170,14 +168,14 @@ static bool is_attached(const struct maps *maps, uint64_t id)
 	return true; /* or unreadable, which is not gone */
 }
 
-static int sweep_link(const char *name, void *data)
+static int sweep_repair_link(const char *name, void *data)
 {
 	struct bpf_link_info link;
 
 	if (pin_link_info(name, BPF_LINK_TYPE_CGROUP, &link))
 		return 0; /* unreadable is not gone */
 	/* 0: its cgroup is gone. */
-	if (link.cgroup.cgroup_id && is_attached(data, link.cgroup.cgroup_id))
+	if (link.cgroup.cgroup_id && is_attached_id(data, link.cgroup.cgroup_id))
 		return 0;
 	detail("%s: its cgroup is gone or detached; removed", pin_path(MMA_PIN_LINKS, name).path);
 	return pin_remove(MMA_PIN_LINKS, name);
@@ -185,7 +183,7 @@ static int sweep_link(const char *name, void *data)
 
 int repair_sweep(const struct maps *maps)
 {
-	return pins_each_link(PREFIX, sweep_link, (void *)maps);
+	return pins_each_link(PREFIX, sweep_repair_link, (void *)maps);
 }
 
 static bool is_effective(const struct hook *hook, int dir_fd)

@@ -104,7 +104,7 @@ static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_s
 
 	(void)unused;
 	if (cgroup_path_of_id(id, path, sizeof(path), &there)) {
-		fault_forget(); /* unreadable is not gone */
+		fault_drop(); /* unreadable is not gone */
 		return 0;
 	}
 	return there ? 0 : depart(maps, id, service->slot);

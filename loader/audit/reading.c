@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct audit_row *find(const struct audit_report *report, const struct audit_row *row)
+static struct audit_row *find_row(const struct audit_report *report, const struct audit_row *row)
 {
 	for (size_t i = 0; i < report->n; i++) {
 		struct audit_row *known = &report->rows[i];
@@ -22,7 +22,7 @@ static struct audit_row *find(const struct audit_report *report, const struct au
 
 int audit_add(struct audit_report *report, const struct audit_row *row)
 {
-	struct audit_row *known = find(report, row), *rows;
+	struct audit_row *known = find_row(report, row), *rows;
 
 	if (known) {
 		known->loopback &= row->loopback;

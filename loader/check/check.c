@@ -46,7 +46,7 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 		return 0;
 	err = cgroup_resolve(request->cgroups.list[0], &subject->cgroup);
 	if (err && checks->n && checks->list[checks->n - 1].result == CHECK_FAIL) {
-		fault_forget();
+		fault_drop();
 		return 0;
 	}
 	if (err)
@@ -78,10 +78,8 @@ static void read_subject(struct check_subject *subject)
 		err = netns_add_processes(&subject->namespaces, &subject->tree);
 	if (!err && subject->root && !subject->namespaces.n)
 		err = netns_add_own(&subject->namespaces);
-	if (err) {
-		detail("check: %s", fault_remembered());
-		fault_forget();
-	}
+	if (err)
+		fault_drop();
 }
 
 /* What is not met, as the last word and the exit code. */

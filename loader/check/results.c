@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-__attribute__((format(printf, 5, 0))) static void add(struct checks *checks, const char *name,
-						      enum check_result result, const char *remedy,
-						      const char *fmt, va_list args)
+__attribute__((format(printf, 5, 0))) static void
+add_result(struct checks *checks, const char *name, enum check_result result, const char *remedy,
+	   const char *fmt, va_list args)
 {
 	struct check *list = realloc(checks->list, (checks->n + 1) * sizeof(*list));
 	struct check *check;
@@ -39,7 +39,7 @@ void check_ok(struct checks *checks, const char *name, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add(checks, name, CHECK_OK, "", fmt, args);
+	add_result(checks, name, CHECK_OK, "", fmt, args);
 	va_end(args);
 }
 
@@ -48,7 +48,7 @@ void check_warn(struct checks *checks, const char *name, const char *remedy, con
 	va_list args;
 
 	va_start(args, fmt);
-	add(checks, name, CHECK_WARN, remedy, fmt, args);
+	add_result(checks, name, CHECK_WARN, remedy, fmt, args);
 	va_end(args);
 }
 
@@ -57,21 +57,22 @@ void check_fail(struct checks *checks, const char *name, const char *remedy, con
 	va_list args;
 
 	va_start(args, fmt);
-	add(checks, name, CHECK_FAIL, remedy, fmt, args);
+	add_result(checks, name, CHECK_FAIL, remedy, fmt, args);
 	va_end(args);
 }
 
 void check_fault(struct checks *checks, const char *name, enum check_result result)
 {
-	const char *text = fault_remembered(), *remedy = strstr(text, "; ");
-	int len = remedy ? (int)(remedy - text) : (int)strlen(text);
+	const struct fault *fault = fault_remembered();
+	const char *mark = fault->object[0] ? ": " : "";
 
-	remedy = remedy ? remedy + strlen("; ") : "";
 	if (result == CHECK_FAIL)
-		check_fail(checks, name, remedy, "%.*s", len, text);
+		check_fail(checks, name, fault->remedy, "%s%s%s", fault->object, mark,
+			   fault->cause);
 	else
-		check_warn(checks, name, remedy, "%.*s", len, text);
-	fault_forget();
+		check_warn(checks, name, fault->remedy, "%s%s%s", fault->object, mark,
+			   fault->cause);
+	fault_told();
 }
 
 void checks_free(struct checks *checks)

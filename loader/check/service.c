@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* --check: the service in --cgroup: who makes its sockets, which it has, and
  * what is known of its server. */
+#include "attached/pins.h"
 #include "check/parts.h"
 #include "host/listeners.h"
+#include "ports.h"
 #include "report.h"
 #include "systemd/systemd.h"
+#include "systemd/units.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -17,23 +21,14 @@
 
 #define MAX_NAMED 1024
 
-/* The unit of the cgroup, if it is one; NULL if not. */
-static const char *unit_of(const struct cgroup *cgroup)
-{
-	const char *name = strrchr(cgroup->key.path, '/');
-	const char *suffix = name ? strrchr(name, '.') : NULL;
-
-	return suffix && !strcmp(suffix, ".service") ? name + 1 : NULL;
-}
-
 static void check_socket_unit(struct checks *checks, const struct check_subject *subject)
 {
-	const char *name = unit_of(&subject->cgroup);
+	const char *name = unit_of_path(subject->cgroup.key.path);
 	struct unit unit;
 
 	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
 	    unit.masked) {
-		fault_forget(); /* not systemd's: nothing to say */
+		fault_drop(); /* not systemd's: nothing to say */
 		return;
 	}
 	if (unit.sockets[0])
@@ -45,22 +40,88 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 		check_ok(checks, "socket_unit", "%s makes its sockets itself", unit.name);
 }
 
-static size_t name_tcp(const struct listeners *listeners, char *ret_names, size_t size)
+/* The list that is in force, or that --cgroup would begin with. */
+struct list_now {
+	struct maps maps; /* closed where nothing is attached */
+	struct port_list usual;
+};
+
+static void open_list(struct list_now *ret)
+{
+	bool attached;
+
+	*ret = (struct list_now){ .maps = MAPS_CLOSED };
+	ports_default(&ret->usual);
+	if (maps_open(&ret->maps, &attached))
+		fault_drop();
+}
+
+static bool may_listen(const struct list_now *list, uint16_t port)
+{
+	uint16_t all = MMA_PORT_ALL;
+	uint8_t roles = list->usual.roles[port];
+
+	if (list->maps.ports >= 0 && bpf_map_lookup_elem(list->maps.ports, &port, &roles) &&
+	    bpf_map_lookup_elem(list->maps.ports, &all, &roles))
+		roles = MMA_ROLE_NONE;
+	return roles & MMA_ROLE_LISTEN;
+}
+
+typedef bool listener_fn(const struct listener *listener, const void *data);
+
+/* Those that are chosen, as text; how many. */
+static size_t write_listeners(const struct listeners *listeners, listener_fn *is_chosen,
+			      const void *data, char ret_names[MAX_NAMED])
 {
 	char text[LISTENER_TEXT];
 	size_t used = 0, n = 0;
 
 	ret_names[0] = '\0';
 	for (size_t i = 0; i < listeners->n; i++) {
-		if (listeners->list[i].mptcp)
+		if (!is_chosen(&listeners->list[i], data))
 			continue;
 		n++;
 		listener_text(&listeners->list[i], text);
-		if (used + strlen(text) + 3 < size)
-			used += (size_t)snprintf(ret_names + used, size - used, "%s%s",
+		if (used + strlen(text) + 3 < MAX_NAMED)
+			used += (size_t)snprintf(ret_names + used, MAX_NAMED - used, "%s%s",
 						 used ? ", " : "", text);
 	}
 	return n;
+}
+
+static bool is_tcp(const struct listener *listener, const void *unused)
+{
+	(void)unused;
+	return !listener->mptcp;
+}
+
+static bool stays_tcp(const struct listener *listener, const void *list)
+{
+	return !listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
+	       may_listen(list, listener->port);
+}
+
+/* upgrade leaves a task alone that may bind no privileged port. */
+static void check_right_to_bind(struct checks *checks, const struct check_subject *subject,
+				const struct listeners *listeners)
+{
+	struct list_now list;
+	char names[MAX_NAMED];
+
+	open_list(&list);
+	for (size_t i = 0; i < listeners->n; i++)
+		listeners->list[i].right = socket_right(&subject->tree, listeners->list[i].inode);
+	if (write_listeners(listeners, stays_tcp, &list, names))
+		check_warn(
+			checks, "may_bind",
+			"give them the right: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit",
+			"made by processes that may not bind such a port themselves (authbind?), and will stay TCP: %s",
+			names);
+	else
+		check_ok(
+			checks, "may_bind",
+			"no listener on the list is known to be made without the right to bind it");
+	maps_close(&list.maps);
 }
 
 static void check_listeners(struct checks *checks, const struct check_subject *subject)
@@ -68,13 +129,17 @@ static void check_listeners(struct checks *checks, const struct check_subject *s
 	struct listeners listeners = { 0 };
 	char names[MAX_NAMED];
 
-	if (listeners_read(&subject->namespaces, &subject->tree, &listeners))
+	if (listeners_read(&subject->namespaces, &subject->tree, &listeners)) {
 		check_fault(checks, "listeners", CHECK_WARN);
-	else if (name_tcp(&listeners, names, sizeof(names)))
-		check_warn(checks, "listeners", "once it is attached, restart it",
-			   "listen as TCP now, and stay so: %s", names);
-	else
-		check_ok(checks, "listeners", listeners.n ? "all of them are MPTCP" : "none yet");
+	} else {
+		if (write_listeners(&listeners, is_tcp, NULL, names))
+			check_warn(checks, "listeners", "once it is attached, restart it",
+				   "listen as TCP now, and stay so: %s", names);
+		else
+			check_ok(checks, "listeners",
+				 listeners.n ? "all of them are MPTCP" : "none yet");
+		check_right_to_bind(checks, subject, &listeners);
+	}
 	listeners_free(&listeners);
 }
 

@@ -15,14 +15,12 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOOK "update_socket_protocol"
 #define LOOPBACK_IFINDEX 1
 #define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
 #define MAX_PROGRAMS 4
@@ -32,14 +30,13 @@
 /* What libbpf complained of first in a trial. */
 static char complaint[256];
 static bool complained;
-static libbpf_print_fn_t report_print;
 
 struct trial {
 	const char *programs[MAX_PROGRAMS + 1];
 	int (*attach)(struct bpf_program *program);
 };
 
-static bool is_named(const struct trial *trial, const char *name)
+static bool trial_has(const struct trial *trial, const char *name)
 {
 	for (const char *const *program = trial->programs; *program; program++)
 		if (!strcmp(*program, name))
@@ -47,38 +44,32 @@ static bool is_named(const struct trial *trial, const char *name)
 	return false;
 }
 
-__attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_print_level level,
-								  const char *fmt, va_list args)
+/* The first one says why; the others follow from it. */
+static void keep_complaint(const char *warning)
 {
-	va_list again;
-
-	va_copy(again, args);
-	if (level == LIBBPF_WARN && !complained) {
-		complained = true;
-		vsnprintf(complaint, sizeof(complaint), fmt, again);
-		complaint[strcspn(complaint, "\n")] = '\0';
-	}
-	va_end(again);
-	return report_print(level, fmt, args);
+	if (complained)
+		return;
+	complained = true;
+	snprintf(complaint, sizeof(complaint), "%.*s", (int)strcspn(warning, "\n"), warning);
 }
 
 /* Loads those of the trial, or all if there is none. */
-static int load(const struct trial *trial, struct bpf_object *object)
+static int trial_load(const struct trial *trial, struct bpf_object *object)
 {
 	struct bpf_program *p;
 
 	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
-		bpf_program__set_autoload(p, !trial || is_named(trial, bpf_program__name(p)));
+		bpf_program__set_autoload(p, !trial || trial_has(trial, bpf_program__name(p)));
 	return bpf_object__load(object);
 }
 
-static int attach(const struct trial *trial, const struct bpf_object *object)
+static int trial_attach(const struct trial *trial, const struct bpf_object *object)
 {
 	struct bpf_program *p;
 	int err = 0;
 
 	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
-		if (!err && is_named(trial, bpf_program__name(p)))
+		if (!err && trial_has(trial, bpf_program__name(p)))
 			err = trial->attach(p);
 	return err;
 }
@@ -91,15 +82,15 @@ static struct bpf_object *whole_object;
 static void load_whole(void)
 {
 	whole = programs_open(&whole_object);
-	if (whole && !load(NULL, whole_object))
+	if (whole && !trial_load(NULL, whole_object))
 		return;
 	programs_free(whole);
 	whole = NULL;
-	fault_forget();
+	fault_drop();
 }
 
 /* 0, or -errno with the operation that failed and the complaint. */
-static int try(const struct trial *trial, const char **ret_operation)
+static int trial_run(const struct trial *trial, const char **ret_operation)
 {
 	struct bpf_object *object = NULL;
 	struct mma *programs;
@@ -109,18 +100,18 @@ static int try(const struct trial *trial, const char **ret_operation)
 	snprintf(complaint, sizeof(complaint), "libbpf does not say why");
 	*ret_operation = "attach";
 	if (whole)
-		return attach(trial, whole_object);
+		return trial_attach(trial, whole_object);
 	*ret_operation = "open";
 	programs = programs_open(&object);
 	if (!programs) {
-		fault_forget();
+		fault_drop();
 		return -ENOMEM;
 	}
 	*ret_operation = "load";
-	err = load(trial, object);
+	err = trial_load(trial, object);
 	if (!err) {
 		*ret_operation = "attach";
-		err = attach(trial, object);
+		err = trial_attach(trial, object);
 	}
 	programs_free(programs);
 	return err;
@@ -179,7 +170,7 @@ static bool refuses_any_fentry(void)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id = libbpf_find_vmlinux_btf_id(HOOK, BPF_TRACE_FENTRY), fd, link;
+	int id = libbpf_find_vmlinux_btf_id(KERNEL_HOOK, BPF_TRACE_FENTRY), fd, link;
 
 	if (id < 0)
 		return false;
@@ -202,26 +193,26 @@ static void check_upgrade(struct checks *checks)
 	const char *operation;
 	int err;
 
-	err = try(&trial, &operation);
+	err = trial_run(&trial, &operation);
 	if (!err)
 		check_ok(checks, "upgrade", "the program loads and attaches");
 	else if (refuses_any_fentry())
 		check_fail(
 			checks, "upgrade",
 			"use a kernel that allows fentry and fmod_ret programs (BPF trampolines), such as the distribution's own",
-			HOOK
+			KERNEL_HOOK
 			": %s refused (%s), as is an empty fentry program: this kernel lets no BPF program sit on its functions",
 			operation, strerror(-err));
 	else
-		check_fail(checks, "upgrade", SEE_LOG, HOOK ": %s failed (%s); %s", operation,
-			   strerror(-err), complaint);
+		check_fail(checks, "upgrade", SEE_LOG, KERNEL_HOOK ": %s failed (%s); %s",
+			   operation, strerror(-err), complaint);
 }
 
 static void check_follow(struct checks *checks)
 {
 	static const struct trial trial = { { "follow_mkdir", "follow_rmdir" }, attach_and_drop };
 	const char *operation;
-	int err = try(&trial, &operation);
+	int err = trial_run(&trial, &operation);
 
 	if (!err)
 		check_ok(checks, "follow", "the programs load and attach");
@@ -235,7 +226,7 @@ static void check_strip(struct checks *checks)
 {
 	static const struct trial trial = { { "strip" }, attach_tcx };
 	const char *operation;
-	int err = try(&trial, &operation);
+	int err = trial_run(&trial, &operation);
 
 	if (!err)
 		check_ok(checks, "tcx", "strip loads and attaches (TCX)");
@@ -263,7 +254,7 @@ static void check_repair(struct checks *checks)
 		{ "repair_get", "repair_set", "repair_connect4", "repair_connect6" }, load_only
 	};
 	const char *operation;
-	int err = try(&trial, &operation);
+	int err = trial_run(&trial, &operation);
 
 	if (!err)
 		check_ok(checks, "repair", "the programs for socket options load");
@@ -277,11 +268,11 @@ static void check_locate(struct checks *checks)
 {
 	static const struct trial trial = { { "locate" }, run_locate };
 	const char *operation;
-	int err = try(&trial, &operation);
+	int err = trial_run(&trial, &operation);
 
 	if (!err)
 		check_ok(checks, "mptcp_state", "found in the kernel");
-	else if (fault_remembered()[0])
+	else if (fault_remembered())
 		check_fault(checks, "mptcp_state", CHECK_FAIL);
 	else
 		check_fail(checks, "mptcp_state", SEE_LOG, "the search for it: %s failed (%s); %s",
@@ -295,7 +286,7 @@ static void check_account(struct checks *checks)
 					      MMA_PIN_ACCOUNT_ACCEPT, MMA_PIN_ACCOUNT_CONNECT },
 					    attach_and_drop };
 	const char *operation;
-	int err = try(&trial, &operation);
+	int err = trial_run(&trial, &operation);
 
 	if (!err)
 		check_ok(checks, "account", "the programs that count connections load and attach");
@@ -303,6 +294,24 @@ static void check_account(struct checks *checks)
 		check_warn(checks, "account", SEE_LOG,
 			   "connections will not be counted: %s failed (%s); %s", operation,
 			   strerror(-err), complaint);
+}
+
+/* Mail does without this as well. */
+static void check_watch(struct checks *checks)
+{
+	static const struct trial trial = { { MMA_PIN_WATCH_LIST, MMA_PIN_WATCH_LIST_2 },
+					    attach_and_drop };
+	const char *operation;
+	int err = trial_run(&trial, &operation);
+
+	if (!err)
+		check_ok(checks, "list_watch",
+			 "the programs that watch the allowlist load and attach");
+	else
+		check_warn(
+			checks, "list_watch", SEE_LOG,
+			"every socket of a service will be MPTCP, outgoing ones, too: %s failed (%s); %s",
+			operation, strerror(-err), complaint);
 }
 
 void check_trials(struct checks *checks, const struct check_subject *subject)
@@ -317,7 +326,7 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 			   "whether the other programs load and attach is not tried");
 		return;
 	}
-	report_print = libbpf_set_print(listen_to_libbpf);
+	report_hear_libbpf(keep_complaint);
 	load_whole();
 	check_upgrade(checks);
 	check_follow(checks);
@@ -325,6 +334,7 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	check_repair(checks);
 	check_locate(checks);
 	check_account(checks);
+	check_watch(checks);
 	programs_free(whole);
-	libbpf_set_print(report_print);
+	report_hear_libbpf(NULL);
 }

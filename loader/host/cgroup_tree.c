@@ -52,7 +52,7 @@ static int add_pids(struct cgroup_tree *tree, const char *dir)
 	return err;
 }
 
-static int read_tree(const char *dir, struct cgroup_tree *tree)
+static int add_tree(const char *dir, struct cgroup_tree *tree)
 {
 	struct dirent *entry;
 	uint64_t id;
@@ -77,7 +77,7 @@ static int read_tree(const char *dir, struct cgroup_tree *tree)
 		    !strcmp(entry->d_name, ".."))
 			continue;
 		if (snprintf(name, sizeof(name), "%s/%s", dir, entry->d_name) < (int)sizeof(name))
-			err = read_tree(name, tree);
+			err = add_tree(name, tree);
 	}
 	closedir(d);
 	return err;
@@ -88,7 +88,7 @@ int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
-	err = read_tree(dir, ret);
+	err = add_tree(dir, ret);
 	if (err)
 		return fault(-err, "%s: cannot be read (%s); run as root", dir, strerror(-err));
 	return 0;

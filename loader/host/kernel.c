@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
-#define HOOK "update_socket_protocol"
 
 enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
 
@@ -85,7 +84,7 @@ bool kernel_has_function(const char *name)
 
 bool kernel_has_hook(void)
 {
-	return kernel_has_function(HOOK);
+	return kernel_has_function(KERNEL_HOOK);
 }
 
 bool kernel_preempts(void)
@@ -111,14 +110,14 @@ int kernel_explain(int err, const char *operation)
 			": not there, and without the kernel's type information no program can be fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	if (!kernel_has_hook())
 		return fault_kernel(
-			err, HOOK
+			err, KERNEL_HOOK
 			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");
 	if (err == EPERM || err == EACCES)
 		return fault_kernel(
 			err,
-			HOOK
+			KERNEL_HOOK
 			": this kernel refuses BPF programs on its functions (%s: %s); run with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN on a kernel that allows fmod_ret",
 			operation, strerror(err));
-	return fault_kernel(err, HOOK ": %s failed (%s); -vv shows libbpf's log", operation,
+	return fault_kernel(err, KERNEL_HOOK ": %s failed (%s); -vv shows libbpf's log", operation,
 			    strerror(err));
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#define KERNEL_HOOK "update_socket_protocol" /* upgrade's */
+
 /* The address families of which the kernel makes MPTCP sockets, found by
  * making one, in a fresh namespace where MPTCP is switched off in ours. -errno
  * where that could not be tried; both are false then. */

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/listeners.h"
+#include "host/netlink.h"
 #include "report.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TCP_LISTEN_STATE 10
-
 struct dump {
 	const struct cgroup_tree *tree;
 	struct listeners *ret;
-	int err;
 };
 
 static int ulp_is_mptcp(const struct nlattr *attr, void *ret_mptcp)
@@ -50,7 +48,7 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static bool known(const struct listeners *listeners, const struct listener *l)
+static bool has_listener(const struct listeners *listeners, const struct listener *l)
 {
 	for (size_t i = 0; i < listeners->n; i++)
 		if (listeners->list[i].port == l->port && listeners->list[i].mptcp == l->mptcp &&
@@ -59,15 +57,16 @@ static bool known(const struct listeners *listeners, const struct listener *l)
 	return false;
 }
 
-static int add(struct listeners *listeners, const struct listener *l)
+/* 0, or -1 with errno set: out of memory. */
+static int listeners_add(struct listeners *listeners, const struct listener *l)
 {
 	struct listener *list;
 
-	if (known(listeners, l)) /* SO_REUSEPORT */
+	if (has_listener(listeners, l)) /* SO_REUSEPORT */
 		return 0;
 	list = realloc(listeners->list, (listeners->n + 1) * sizeof(*list));
 	if (!list)
-		return -ENOMEM;
+		return -1;
 	listeners->list = list;
 	listeners->list[listeners->n++] = *l;
 	return 0;
@@ -89,11 +88,10 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 		return MNL_CB_OK;
 	l.mptcp = attributes.mptcp;
 	inet_ntop(socket->idiag_family, socket->id.idiag_src, l.addr, sizeof(l.addr));
-	dump->err = add(dump->ret, &l);
-	return dump->err ? MNL_CB_ERROR : MNL_CB_OK;
+	return listeners_add(dump->ret, &l) ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-static int ask(struct mnl_socket *nl, int family)
+static int dump_family(int family, struct dump *dump)
 {
 	char buffer[sizeof(struct nlmsghdr) + 256];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -104,43 +102,18 @@ static int ask(struct mnl_socket *nl, int family)
 	request = mnl_nlmsg_put_extra_header(message, sizeof(*request));
 	request->sdiag_family = (__u8)family;
 	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = 1U << TCP_LISTEN_STATE;
+	request->idiag_states = 1U << TCP_LISTEN;
 	request->idiag_ext = 1U << (INET_DIAG_INFO - 1);
-	return mnl_socket_sendto(nl, message, message->nlmsg_len) < 0 ? -errno : 0;
-}
-
-static int dump_family(struct mnl_socket *nl, int family, struct dump *dump)
-{
-	char buffer[32768];
-	ssize_t len;
-	int more = MNL_CB_OK, err = ask(nl, family);
-
-	while (!err && more > MNL_CB_STOP) {
-		len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
-		if (len < 0)
-			return -errno;
-		more = mnl_cb_run(buffer, (size_t)len, 0, mnl_socket_get_portid(nl), read_socket,
-				  dump);
-		if (more < 0)
-			err = dump->err ? dump->err : -errno;
-	}
-	return err;
+	return netlink_ask(NETLINK_SOCK_DIAG, message, read_socket, dump);
 }
 
 static int dump_here(const struct netns *netns, void *data)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	int err = nl ? 0 : -errno;
+	int err = dump_family(AF_INET, data);
 
 	(void)netns;
-	if (!err && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
-		err = -errno;
 	if (!err)
-		err = dump_family(nl, AF_INET, data);
-	if (!err)
-		err = dump_family(nl, AF_INET6, data);
-	if (nl)
-		mnl_socket_close(nl);
+		err = dump_family(AF_INET6, data);
 	return err ? fault(-err,
 			   "listeners: cannot be listed (sock_diag: %s); load the modules inet_diag and tcp_diag",
 			   strerror(-err))
@@ -161,7 +134,7 @@ static int by_port(const void *a, const void *b)
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret)
 {
-	struct dump dump = { tree, ret, 0 };
+	struct dump dump = { tree, ret };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < namespaces->n; i++)

@@ -5,6 +5,7 @@
 
 #include "host/cgroup_tree.h"
 #include "host/netns.h"
+#include "host/socket_owner.h"
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ struct listener {
 	bool ipv6;
 	bool mptcp;
 	uint32_t inode; /* as in /proc/PID/fd; of the first one with SO_REUSEPORT */
+	enum socket_right right; /* filled in by those who ask for it */
 };
 
 struct listeners {

@@ -29,7 +29,7 @@ static void unescape(const char *text, char *ret_text, size_t size)
 }
 
 /* "36 35 98:0 /root /point options [optional]… - type source options" */
-static bool read_line(char *line, struct mount *ret)
+static bool parse_mount(char *line, struct mount *ret)
 {
 	char *separator = strstr(line, " - "), *save = NULL, *word = NULL;
 
@@ -66,7 +66,8 @@ typedef bool wanted_fn(const struct mount *mount, const void *what);
 
 /* The last mount for which wanted() holds, of those with the longest point;
  * with first, the first one. */
-static int find(wanted_fn *wanted, const void *what, bool first, struct mount *ret, bool *ret_found)
+static int find_mount(wanted_fn *wanted, const void *what, bool first, struct mount *ret,
+		      bool *ret_found)
 {
 	FILE *file = fopen(MOUNTINFO, "re");
 	struct mount mount;
@@ -77,7 +78,7 @@ static int find(wanted_fn *wanted, const void *what, bool first, struct mount *r
 	if (!file)
 		return fault(errno, MOUNTINFO ": cannot be read (%s); mount proc", strerror(errno));
 	while (getline(&line, &size, file) > 0) {
-		if (!read_line(line, &mount) || !wanted(&mount, what))
+		if (!parse_mount(line, &mount) || !wanted(&mount, what))
 			continue;
 		if (!*ret_found || strlen(mount.point) >= strlen(ret->point))
 			*ret = mount;
@@ -97,7 +98,7 @@ static bool on_path(const struct mount *mount, const void *path)
 
 int mount_of_path(const char *path, struct mount *ret, bool *ret_found)
 {
-	return find(on_path, path, false, ret, ret_found);
+	return find_mount(on_path, path, false, ret, ret_found);
 }
 
 static bool has_type(const struct mount *mount, const void *type)
@@ -107,7 +108,7 @@ static bool has_type(const struct mount *mount, const void *type)
 
 int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 {
-	return find(has_type, type, true, ret, ret_found);
+	return find_mount(has_type, type, true, ret, ret_found);
 }
 
 #define HOSTS_NAMESPACE "/proc/1/ns/mnt"

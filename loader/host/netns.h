@@ -25,7 +25,9 @@ int netns_add_path(struct netns_set *set, const char *path);
 int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree);
 void netns_free(struct netns_set *set);
 
-/* Calls in_it() inside the namespace and comes back. Its result, or a fault. */
+/* Calls in_it() inside the namespace and comes back. Its result, or a fault. Where it
+ * cannot come back it reports that and ends the process: elsewhere nothing more may be
+ * done, not even taken back. */
 typedef int netns_fn(const struct netns *netns, void *data);
 int netns_run(const struct netns *netns, netns_fn *in_it, void *data);
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/path_manager.h"
+#include "host/netlink.h"
 #include "host/netstat.h"
 
-#include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
@@ -15,32 +14,6 @@
 
 #define USER_SPACE 1 /* in net.mptcp.pm_type */
 #define SMALL 256 /* every request of ours */
-
-/* Sends a request and calls each() for every message of the answer. */
-static int ask(int protocol, struct nlmsghdr *message, mnl_cb_t each, void *data)
-{
-	struct mnl_socket *nl = mnl_socket_open2(protocol, SOCK_CLOEXEC);
-	char buffer[32768];
-	ssize_t len;
-	int more = MNL_CB_OK, err = 0;
-
-	if (!nl)
-		return -errno;
-	message->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_sendto(nl, message, message->nlmsg_len) < 0)
-		err = -errno;
-	while (!err && more > MNL_CB_STOP) {
-		len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
-		more = len < 0 ? MNL_CB_ERROR
-			       : mnl_cb_run(buffer, (size_t)len, 1, mnl_socket_get_portid(nl), each,
-					    data);
-		if (more < 0)
-			err = -errno;
-	}
-	mnl_socket_close(nl);
-	return err;
-}
 
 static struct nlmsghdr *generic_request(char *buffer, uint16_t family, uint8_t command,
 					uint16_t flags)
@@ -120,15 +93,15 @@ int path_manager_read(struct path_manager *ret)
 	ret->in_user_space = sysctl_number("/proc/sys/net/mptcp/pm_type") == USER_SPACE;
 	message = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	err = ask(NETLINK_GENERIC, message, each_family, &family);
+	err = netlink_ask(NETLINK_GENERIC, message, each_family, &family);
 	if (err)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_LIMITS, NLM_F_ACK);
-	err = ask(NETLINK_GENERIC, message, each_limits, ret);
+	err = netlink_ask(NETLINK_GENERIC, message, each_limits, ret);
 	if (err)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_ADDR, NLM_F_DUMP);
-	return ask(NETLINK_GENERIC, message, each_endpoint, ret);
+	return netlink_ask(NETLINK_GENERIC, message, each_endpoint, ret);
 }
 
 static int each_policy(const struct nlmsghdr *message, void *ret_count)
@@ -179,6 +152,6 @@ int ipsec_policies_out(void)
 	message->nlmsg_type = XFRM_MSG_GETPOLICY;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct xfrm_userpolicy_id));
-	err = ask(NETLINK_XFRM, message, each_policy, &count);
+	err = netlink_ask(NETLINK_XFRM, message, each_policy, &count);
 	return err ? err : count;
 }

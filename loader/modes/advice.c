@@ -5,6 +5,7 @@
 #include "report.h"
 #include "attached/services.h"
 #include "modes/session.h"
+#include "systemd/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,23 +15,11 @@
 
 #define MAX_NAMED 1024
 
-/* The unit of a cgroup; NULL where it is none. */
-static const char *unit_of(const struct cgroup *cgroup)
-{
-	const char *name = strrchr(cgroup->key.path, '/');
-	const char *suffix = strrchr(cgroup->key.path, '.');
-
-	if (!name || !suffix || suffix < name ||
-	    (strcmp(suffix, ".service") && strcmp(suffix, ".socket")))
-		return NULL;
-	return name + 1;
-}
-
 /* "systemctl restart postfix.service" for a unit's cgroup. */
 static const char *restart_of(const struct cgroup *cgroup)
 {
 	static char text[MMA_PATH_SIZE + 32];
-	const char *unit = unit_of(cgroup);
+	const char *unit = unit_of_path(cgroup->key.path);
 
 	if (!unit)
 		return "restart what listens there";
@@ -60,7 +49,7 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 	size_t used = 0;
 
 	if (read_listeners(cgroup, &listeners)) {
-		fault_forget();
+		fault_drop();
 		note("%s: its listeners cannot be listed; what listens already %s",
 		     cgroup->key.path, what);
 		return;
@@ -95,7 +84,7 @@ void advise_attached(const struct cgroup *cgroup)
 
 void advise_repair(const struct cgroup *cgroup)
 {
-	const char *unit = unit_of(cgroup);
+	const char *unit = unit_of_path(cgroup->key.path);
 	uint64_t id;
 	bool gone = !cgroup_id(cgroup->dir, &id) && !id;
 
@@ -123,7 +112,7 @@ void advise_namespace(const struct netns *netns)
 	int enabled = 1;
 
 	if (netns_run(netns, ask_enabled, &enabled))
-		fault_forget();
+		fault_drop();
 	else if (!enabled)
 		note("network namespace %" PRIu64
 		     ": MPTCP is switched off in it, so sockets stay TCP; switch it on: sysctl -w net.mptcp.enabled=1",

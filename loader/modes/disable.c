@@ -16,7 +16,7 @@
 
 /* The name of a unit's cgroup against that of the unit; any instance stands for
  * a template. systemd puts a "_" before names that the kernel might use itself. */
-static bool is_named(const char *name, const struct unit *unit)
+static bool is_units_name(const char *name, const struct unit *unit)
 {
 	const char *kind = strrchr(unit->name, '.');
 	size_t stem = strcspn(unit->name, "@") + 1, len;
@@ -41,7 +41,7 @@ static bool is_of_unit(const char *path, const struct unit *unit)
 	for (; (end = strchr(path, '/')); path = end + 1)
 		if (end - path < 6 || strncmp(end - 6, slice, 7))
 			return false;
-	return is_named(path, unit);
+	return is_units_name(path, unit);
 }
 
 struct match {

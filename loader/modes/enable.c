@@ -24,7 +24,7 @@ static char *join_ports(const struct words *ports)
 	return text;
 }
 
-static int check(const struct unit *unit)
+static int check_unit(const struct unit *unit)
 {
 	if (unit->masked)
 		return fault(EPERM,
@@ -35,7 +35,7 @@ static int check(const struct unit *unit)
 	return 0;
 }
 
-static void advise(const struct units *units, const struct unit *unit)
+static void advise_enabled(const struct units *units, const struct unit *unit)
 {
 	char words[UNIT_NAMES_MAX], *save = NULL;
 
@@ -63,7 +63,7 @@ int enable_run(const struct request *request)
 	if (err)
 		return err;
 	for (size_t i = 0; !err && i < units.n; i++)
-		err = check(&units.list[i]);
+		err = check_unit(&units.list[i]);
 	ports = join_ports(&request->port_texts);
 	for (size_t i = 0; !err && i < units.n; i++) {
 		err = dropin_write(&units.list[i], ports, request->no_repair, &changed);
@@ -71,7 +71,7 @@ int enable_run(const struct request *request)
 			printf("%s %s\n", changed ? "enabled" : "already enabled",
 			       units.list[i].name);
 		if (!err)
-			advise(&units, &units.list[i]);
+			advise_enabled(&units, &units.list[i]);
 	}
 	if (!err)
 		err = systemd_reload();

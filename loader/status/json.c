@@ -23,17 +23,31 @@ static json_t *roles_json(int roles)
 	return list;
 }
 
+static void add_port(json_t *ports, int port, int roles)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "%d", port);
+	json_object_set_new(ports, port ? name : "all", roles_json(roles));
+}
+
 static json_t *ports_json(const struct status *status)
 {
 	json_t *ports = json_object();
-	char name[8];
 
-	for (int port = 0; port < MMA_MAX_PORTS; port++) {
-		if (status->ports[port] < 0)
-			continue;
-		snprintf(name, sizeof(name), "%d", port);
-		json_object_set_new(ports, port ? name : "all", roles_json(status->ports[port]));
-	}
+	for (int port = 0; port < MMA_MAX_PORTS; port++)
+		if (status->ports[port] >= 0)
+			add_port(ports, port, status->ports[port]);
+	return ports;
+}
+
+static json_t *open_ports_json(const struct status *status, const struct status_netns *netns)
+{
+	json_t *ports = json_object();
+
+	for (int port = 0; port < MMA_MAX_PORTS; port++)
+		if (status_open_roles(status, netns, port))
+			add_port(ports, port, status_open_roles(status, netns, port));
 	return ports;
 }
 
@@ -105,7 +119,7 @@ static json_t *manager_json(const struct status_netns *netns)
 			 (json_int_t)manager->endpoints, "announced", (json_int_t)manager->signal);
 }
 
-static json_t *netns_json(const struct status_netns *netns)
+static json_t *netns_json(const struct status *status, const struct status_netns *netns)
 {
 	json_t *ret = json_pack("{s:I, s:b, s:b}", "cookie", (json_int_t)netns->cookie, "covered",
 				netns->covered, "reachable", netns->reachable);
@@ -115,6 +129,7 @@ static json_t *netns_json(const struct status_netns *netns)
 	json_object_set_new(ret, "interfaces", json_integer((json_int_t)netns->strip.interfaces));
 	json_object_set_new(ret, "uncovered", json_integer((json_int_t)netns->strip.uncovered));
 	json_object_set_new(ret, "mptcp_enabled", json_boolean(netns->mptcp_enabled == 1));
+	json_object_set_new(ret, "open_ports", open_ports_json(status, netns));
 	json_object_set_new(ret, "paths", manager_json(netns));
 	json_object_set_new(ret, "blackhole",
 			    json_pack("{s:I, s:i}", "detected", (json_int_t)netns->blackholes,
@@ -130,6 +145,14 @@ static json_t *accounting_json(const struct status *status)
 			 why ? json_string(why) : json_null());
 }
 
+static json_t *list_watch_json(const struct status *status)
+{
+	const char *why = status->attached ? status->unwatched : status->reason;
+
+	return json_pack("{s:b, s:o}", "known", why == NULL, "reason",
+			 why ? json_string(why) : json_null());
+}
+
 int status_print_json(const struct status *status)
 {
 	json_t *services = json_array(), *netns = json_array(), *all;
@@ -138,12 +161,12 @@ int status_print_json(const struct status *status)
 	for (size_t i = 0; i < status->n_services; i++)
 		json_array_append_new(services, service_json(status, &status->services[i]));
 	for (size_t i = 0; i < status->n_netns; i++)
-		json_array_append_new(netns, netns_json(&status->netns[i]));
-	all = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-			MMA_VERSION, "armed", status->reason == NULL, "reason",
+		json_array_append_new(netns, netns_json(status, &status->netns[i]));
+	all = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+			"version", MMA_VERSION, "armed", status->reason == NULL, "reason",
 			status->reason ? json_string(status->reason) : json_null(), "ports",
 			ports_json(status), "services", services, "netns", netns, "accounting",
-			accounting_json(status));
+			accounting_json(status), "list_watch", list_watch_json(status));
 	if (!all || json_dumpf(all, stdout, JSON_INDENT(2)))
 		err = fault(EIO, "--json: cannot be written");
 	else

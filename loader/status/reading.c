@@ -7,6 +7,7 @@
 #include "attached/repair.h"
 #include "report.h"
 #include "attached/services.h"
+#include "attached/summary.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -70,7 +71,7 @@ struct gather {
 	struct netns_set namespaces;
 };
 
-static int read_tree(struct gather *gather, struct status_service *service)
+static int read_service_tree(struct gather *gather, struct status_service *service)
 {
 	struct mma_service_ref ref;
 	struct cgroup_tree tree;
@@ -85,6 +86,10 @@ static int read_tree(struct gather *gather, struct status_service *service)
 		err = netns_add_processes(&gather->namespaces, &tree);
 	if (!err)
 		err = listeners_read(&gather->namespaces, &tree, &service->listeners);
+	for (size_t i = 0; i < service->listeners.n; i++)
+		if (!service->listeners.list[i].mptcp)
+			service->listeners.list[i].right =
+				socket_right(&tree, service->listeners.list[i].inode);
 	cgroup_tree_free(&tree);
 	return err;
 }
@@ -104,7 +109,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	if (!err)
 		err = service_stats(gather->maps, path->slot, &service.stats);
 	if (!err && there)
-		err = read_tree(gather, &service);
+		err = read_service_tree(gather, &service);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
 	if (!list) {
 		listeners_free(&service.listeners);
@@ -115,7 +120,7 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	return err;
 }
 
-static int measure_here(const struct netns *netns, void *data)
+static int measure_netns(const struct netns *netns, void *data)
 {
 	struct status_netns *ret = data;
 
@@ -123,6 +128,8 @@ static int measure_here(const struct netns *netns, void *data)
 	ret->mptcp_enabled = netns_mptcp_enabled();
 	ret->manager_err = path_manager_read(&ret->manager);
 	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->unprivileged_port =
+		(int)sysctl_number("/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
 	return 0;
 }
@@ -150,7 +157,7 @@ static int read_namespace(const struct maps *maps, const struct netns *netns, st
 	ret->reachable = true;
 	ret->covered = !bpf_map_lookup_elem(maps->netns, &netns->cookie, &entry);
 	err = strip_measure(netns, &ret->strip);
-	return err ? err : netns_run(netns, measure_here, ret);
+	return err ? err : netns_run(netns, measure_netns, ret);
 }
 
 static bool has_netns(const struct status *status, uint64_t cookie)
@@ -196,7 +203,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(one->cgroup.key.path, other->cgroup.key.path);
 }
 
-static int read_all(const struct maps *maps, struct status *status)
+static int read_attachment(const struct maps *maps, struct status *status)
 {
 	struct gather gather = { .maps = maps, .status = status };
 	size_t services;
@@ -208,6 +215,9 @@ static int read_all(const struct maps *maps, struct status *status)
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
+	status->unwatched = observer_reason(OBSERVER_LIST);
+	if (!status->unwatched && !summary_is_known(maps))
+		status->unwatched = "the list was edited since the last run; --refresh looks again";
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
@@ -231,6 +241,18 @@ static bool listens_allowed(const struct status *status, uint16_t port)
 	return roles > 0 && (roles & MMA_ROLE_LISTEN);
 }
 
+int status_open_roles(const struct status *status, const struct status_netns *netns, int port)
+{
+	int roles = status->ports[port];
+
+	if (roles < 0)
+		return MMA_ROLE_NONE;
+	if (port != MMA_PORT_ALL && netns->unprivileged_port >= 0 &&
+	    port < netns->unprivileged_port)
+		roles &= MMA_ROLE_CONNECT;
+	return roles & MMA_ROLE_BOTH;
+}
+
 /* Without it a port off the list speaks MPTCP. */
 static bool strip_is_everywhere(const struct status *status)
 {
@@ -249,6 +271,13 @@ const char *status_listener_reason(const struct status *status,
 
 	if (!listener->mptcp && !service->upgrading)
 		return "its cgroup is not attached: run --refresh, then restart it";
+	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
+	    service->stats.counters[MMA_KEPT_NO_PORT]) {
+		if (!listens_allowed(status, listener->port))
+			return "not on the list, and its process may not bind a listed port";
+		return "its process may not bind this port itself, so its sockets stay TCP; "
+		       "give it CAP_NET_BIND_SERVICE (AmbientCapabilities=)";
+	}
 	if (!listener->mptcp) {
 		snprintf(text, sizeof(text),
 			 "made before the attach, or where MPTCP is off; restart %s",
@@ -280,7 +309,7 @@ int status_read(struct status *ret)
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
 	err = maps_open(&maps, &attached);
 	if (!err && attached) /* else that is the answer */
-		err = read_all(&maps, ret);
+		err = read_attachment(&maps, ret);
 	maps_close(&maps);
 	return err;
 }

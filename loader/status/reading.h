@@ -31,6 +31,7 @@ struct status_netns {
 	long long blackholes; /* MPTcpExtMPCapable…Blackhole, -1: not counted */
 	int manager_err; /* 0: manager is known; or -errno */
 	struct path_manager manager;
+	int unprivileged_port; /* net.ipv4.ip_unprivileged_port_start, -1: unknown */
 	int blackhole_timeout; /* seconds, 0: never disables, -1: no such sysctl */
 };
 
@@ -38,6 +39,8 @@ struct status {
 	bool attached; /* there is anything at all */
 	const char *reason; /* why it is not armed, NULL: armed */
 	const char *uncounted; /* why connections are not counted, NULL: they are */
+	const char *unwatched; /* why every socket of a service is upgraded, whatever the
+				* list grants; NULL: those that can use it are */
 	struct accounts accounts;
 	int16_t ports[MMA_MAX_PORTS]; /* entry of the map, -1: none */
 	struct status_service *services;
@@ -50,6 +53,10 @@ struct status {
  * attached, or a fault. The caller frees it with status_free(), also then. */
 int status_read(struct status *ret);
 void status_free(struct status *status);
+
+/* The roles in which any process there could use this port, 0 for all ports. Where
+ * there is one, every socket of a service there is MPTCP. */
+int status_open_roles(const struct status *status, const struct status_netns *netns, int port);
 
 /* Why this listener does not do what one may expect, or "". */
 const char *status_listener_reason(const struct status *status,

@@ -41,31 +41,77 @@ static const char *role_word(int roles)
 	}
 }
 
-static void print_ports(const struct status *status)
+/* The entries in which a role is left, as 25/listen 4190-4195 all/connect, each range
+ * once; false where there is none. roles_of(): -1 where a port has no entry. */
+static bool put_entries(struct wrapped *line, const struct status *status,
+			const struct status_netns *netns,
+			int (*roles_of)(const struct status *status,
+					const struct status_netns *netns, int port))
 {
-	struct wrapped line = { INDENT };
 	char word[32];
 	bool any = false;
 
-	printf("%-*s", INDENT, "allowlist");
 	for (int port = 0, last; port < MMA_MAX_PORTS; port = last + 1) {
+		int roles = roles_of(status, netns, port);
+
 		last = port;
-		if (status->ports[port] < 0)
+		if (roles < 0)
 			continue;
 		while (port && last + 1 < MMA_MAX_PORTS &&
-		       status->ports[last + 1] == status->ports[port])
+		       roles_of(status, netns, last + 1) == roles)
 			last++;
 		if (!port)
-			snprintf(word, sizeof(word), "all%s", role_word(status->ports[port]));
+			snprintf(word, sizeof(word), "all%s", role_word(roles));
 		else if (last > port)
-			snprintf(word, sizeof(word), "%d-%d%s", port, last,
-				 role_word(status->ports[port]));
+			snprintf(word, sizeof(word), "%d-%d%s", port, last, role_word(roles));
 		else
-			snprintf(word, sizeof(word), "%d%s", port, role_word(status->ports[port]));
-		put_word(&line, word);
+			snprintf(word, sizeof(word), "%d%s", port, role_word(roles));
+		put_word(line, word);
 		any = true;
 	}
-	puts(any ? "" : " empty: nothing speaks MPTCP");
+	return any;
+}
+
+static int entry_of(const struct status *status, const struct status_netns *netns, int port)
+{
+	(void)netns;
+	return status->ports[port];
+}
+
+static int open_entry_of(const struct status *status, const struct status_netns *netns, int port)
+{
+	int roles = status_open_roles(status, netns, port);
+
+	return roles ? roles : -1;
+}
+
+static void print_ports(const struct status *status)
+{
+	struct wrapped line = { INDENT };
+
+	printf("%-*s", INDENT, "allowlist");
+	puts(put_entries(&line, status, NULL, entry_of) ? "" : " empty: nothing speaks MPTCP");
+}
+
+static bool is_open(const struct status *status, const struct status_netns *netns)
+{
+	for (int port = 0; port < MMA_MAX_PORTS; port++)
+		if (status_open_roles(status, netns, port))
+			return true;
+	return false;
+}
+
+/* What the list does to sockets that will never be on one of its ports. */
+static void print_open(const struct status *status, const struct status_netns *netns)
+{
+	struct wrapped line = { INDENT };
+
+	if (!is_open(status, netns))
+		return;
+	printf("  every socket of a service becomes MPTCP here, as any process may use\n%*s",
+	       INDENT, "");
+	put_entries(&line, status, netns, open_entry_of);
+	putchar('\n');
 }
 
 /* Blanks before a reason: up to a common column, or as many as leave it room. */
@@ -161,7 +207,7 @@ static void print_paths(const struct status_netns *netns)
 		       manager->signal);
 }
 
-static void print_netns(const struct status_netns *netns)
+static void print_netns(const struct status *status, const struct status_netns *netns)
 {
 	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
 	if (!netns->reachable) {
@@ -176,8 +222,13 @@ static void print_netns(const struct status_netns *netns)
 		       netns->strip.first_uncovered);
 	else
 		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
-	printf("  MPTCP is %s (net.mptcp.enabled)\n",
-	       netns->mptcp_enabled == 1 ? "on" : "OFF: sockets stay TCP");
+	if (netns->mptcp_enabled < 0)
+		printf("  whether MPTCP is on cannot be tried (%s)\n",
+		       strerror(-netns->mptcp_enabled));
+	else
+		printf("  MPTCP is %s (net.mptcp.enabled)\n",
+		       netns->mptcp_enabled ? "on" : "OFF: sockets stay TCP");
+	print_open(status, netns);
 	print_paths(netns);
 	if (netns->blackholes > 0)
 		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
@@ -194,8 +245,11 @@ void status_print_text(const struct status *status)
 	print_ports(status);
 	if (status->uncounted)
 		printf("connections not available: %s\n", status->uncounted);
+	if (status->unwatched)
+		printf("every socket of a service becomes MPTCP:\n%*s %s\n", INDENT, "",
+		       status->unwatched);
 	for (size_t i = 0; i < status->n_services; i++)
 		print_service(status, &status->services[i]);
 	for (size_t i = 0; i < status->n_netns; i++)
-		print_netns(&status->netns[i]);
+		print_netns(status, &status->netns[i]);
 }

@@ -27,7 +27,7 @@ int systemd_need(void)
 
 /* Reads to the end, so that the writer never meets a closed pipe; keeps what
  * fits. */
-static void read_all(int fd, char *ret_text, size_t size)
+static void read_to_end(int fd, char *ret_text, size_t size)
 {
 	char rest[4096];
 	size_t used = 0;
@@ -64,7 +64,7 @@ static int systemctl(char *const args[], char *ret_text, size_t size)
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret_text) {
 		close(pipes[1]);
-		read_all(pipes[0], ret_text, size);
+		read_to_end(pipes[0], ret_text, size);
 		close(pipes[0]);
 	}
 	if (err)
@@ -144,7 +144,7 @@ static bool has_kind(const char *name)
 	return false;
 }
 
-static int read_name(const char *given, struct unit *ret)
+static int read_unit_name(const char *given, struct unit *ret)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789:-_.\\@";
@@ -228,7 +228,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->start_ms = UINT_MAX;
-	err = read_name(given, ret);
+	err = read_unit_name(given, ret);
 	if (err)
 		return err;
 	if (ret->is_template) {
@@ -253,7 +253,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 	return ret->is_socket ? find_service(value, ret) : find_sockets(value, ret);
 }
 
-static int run(char *const args[], const char *what)
+static int run_systemctl(char *const args[], const char *what)
 {
 	int err = systemctl(args, NULL, 0);
 
@@ -264,7 +264,7 @@ int systemd_reload(void)
 {
 	char *const args[] = { "systemctl", "daemon-reload", NULL };
 
-	return run(args, "systemctl daemon-reload");
+	return run_systemctl(args, "systemctl daemon-reload");
 }
 
 int systemd_do(const char *verb, const char *unit)
@@ -273,5 +273,5 @@ int systemd_do(const char *verb, const char *unit)
 	char what[UNIT_NAME_MAX + 32];
 
 	snprintf(what, sizeof(what), "systemctl %s %s", verb, unit);
-	return run(args, what);
+	return run_systemctl(args, what);
 }

@@ -21,6 +21,16 @@ int units_find(const struct words *names, struct units *ret)
 	return err;
 }
 
+const char *unit_of_path(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	const char *suffix = name ? strrchr(name, '.') : NULL;
+
+	if (!suffix || (strcmp(suffix, ".service") && strcmp(suffix, ".socket")))
+		return NULL;
+	return name + 1;
+}
+
 bool units_include(const struct units *units, const char *name)
 {
 	for (size_t i = 0; i < units->n; i++)

@@ -14,6 +14,10 @@ struct units {
 /* Looks all of them up. A fault, and no list, where one cannot be found. */
 int units_find(const struct words *names, struct units *ret);
 
+/* The unit whose cgroup has this path: a .service or .socket, which is the end of the
+ * path itself; NULL where it is none. */
+const char *unit_of_path(const char *path);
+
 bool units_include(const struct units *units, const char *name);
 
 /* Only sockets that are made from now on change: restarts what runs, or says

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			hold(!cgroup.key.path[i]);
 		hold(cgroup_level_bit(&cgroup.key));
 	}
-	fault_forget();
+	fault_drop();
 	free(arg);
 	return 0;
 }

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hold(err || (all && list.any));
 	if (!err)
 		check_form(text);
-	fault_forget();
+	fault_drop();
 	free(text);
 	return 0;
 }

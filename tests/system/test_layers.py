@@ -25,6 +25,9 @@ FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 VIEWS = "text", "json", "openmetrics"
 READINGS = "reading", "results"  # what a view may know of its room
 
+# C, as clang-format leaves it: a function's type and name, and the rest of its definition.
+NAME, BODY = r"[\w \*]*?\b(\w+)\(", r"[^;{}]*\)\n\{"
+
 
 def files():
     for top in DIRS:
@@ -104,8 +107,9 @@ def test_no_files_include_each_other():
 @pytest.mark.parametrize("header", [name for name in FILES if name.endswith(".h") and name[:-1] + "c" in FILES])
 def test_a_header_declares_what_its_file_defines(header):
     """Else what includes the one uses the other, and nothing above sees it."""
-    declared = re.findall(r"^(?!typedef)[a-z][\w \*]*?\b(\w+)\((?!\*)[^;{}]*\)[^;{}]*;", re.sub(r"(?s)/\*.*?\*/|^#.*?[^\\]$", "", read(header)), re.M)
-    defined = re.findall(r"^(?!static)[a-z][\w \*]*?\b(\w+)\([^;{}]*\)\n\{", read(header[:-1] + "c"), re.M)
+    code = re.sub(r"(?s)/\*.*?\*/", "", read(header))
+    declared = re.findall(rf"^(?!typedef)[a-z]{NAME}(?!\*)[^;{{}}]*\)[^;{{}}]*;", code, re.M)
+    defined = re.findall(rf"^(?!static)[a-z]{NAME}{BODY}", read(header[:-1] + "c"), re.M)
     assert [name for name in declared if name not in defined] == []
 
 
@@ -129,6 +133,17 @@ def test_no_file_calls_a_higher_one_or_in_a_circle():
     assert sum(map(len, calls.values())) > 100  # there is something to see
     assert [(name, other) for name in calls for other in calls[name] if too_high(name, other)] == []
     assert circle(calls) is None
+
+
+def test_no_two_files_give_a_name_two_meanings():
+    """Of the functions that only their file sees: who reads one name knows whose it is."""
+    owners = collections.defaultdict(set)
+    for name in FILES:
+        if name.startswith("loader/"):
+            for function in re.findall(rf"^(?:__attribute__\(.*\)\) )?static {NAME}{BODY}", read(name), re.M):
+                owners[function].add(name)
+    assert len(owners) > 200  # there is something to see
+    assert {function: names for function, names in owners.items() if len(names) > 1} == {}
 
 
 @pytest.mark.parametrize("view", [name for name in FILES if re.search(rf"^loader/\w+/({'|'.join(VIEWS)})\.c$", name)])

@@ -268,7 +268,7 @@ static void an_unreadable_entry_changes_nothing(void **state)
 	unreadable = 60;
 	assert_int_equal(ports_edit(3, &list, ports_added, NULL), -ENOMEM);
 	assert_memory_equal(before, map, sizeof(map));
-	fault_forget();
+	fault_drop();
 }
 
 int main(void)

@@ -41,7 +41,7 @@ enum mma_exit fault_read(int err, char *ret_text, size_t size)
 	stderr_begin();
 	code = report_fault(err);
 	stderr_end(ret_text, size);
-	fault_forget();
+	fault_drop();
 	len = strlen(ret_text);
 	assert_memory_equal(ret_text, PREFIX, strlen(PREFIX));
 	assert_true(len && ret_text[len - 1] == '\n');

@@ -98,7 +98,9 @@ static void forgotten(void **state)
 
 	(void)state;
 	fault_usage("first");
-	fault_forget();
+	assert_non_null(fault_remembered());
+	fault_drop();
+	assert_null(fault_remembered());
 	assert_int_equal(fault_read(-EBUSY, text, sizeof(text)), MMA_EXIT_FAILED);
 	assert_string_equal(text, strerror(EBUSY));
 }
@@ -111,6 +113,101 @@ static void one_line(void **state)
 	fault(EINVAL, "%s: odd", "a\nb\033[2J");
 	fault_read(-EINVAL, text, sizeof(text));
 	assert_string_equal(text, "a\\x0ab\\x1b[2J: odd");
+}
+
+static void has_parts(const char *object, const char *cause, const char *remedy)
+{
+	const struct fault *fault = fault_remembered();
+
+	assert_non_null(fault);
+	assert_string_equal(fault->object, object);
+	assert_string_equal(fault->cause, cause);
+	assert_string_equal(fault->remedy, remedy);
+	fault_told();
+	assert_null(fault_remembered());
+}
+
+/* Whatever a name contains. */
+static void parts(void **state)
+{
+	(void)state;
+	fault(EIO, "%s: cannot be read (%s); mount %s", "a: b; c", "d; e: f", "g; h: i");
+	has_parts("a: b; c", "cannot be read (d; e: f)", "mount g; h: i");
+	fault_usage("a: b");
+	has_parts("a", "b", "");
+	fault_usage("a; do b");
+	has_parts("", "a", "do b");
+	fault_usage("a; do b: c; d");
+	has_parts("", "a", "do b: c; d");
+	fault_usage("%s", "a: b; c");
+	has_parts("", "a: b; c", "");
+	fault_kernel(EIO, "%s", "");
+	has_parts("", "", "");
+	fault_usage("%.3s…: b; c: d; e", "xyzw");
+	has_parts("xyz…", "b", "c: d; e");
+}
+
+/* One that fails while things are put back changes nothing of it. */
+static void parts_of_the_first(void **state)
+{
+	(void)state;
+	fault_usage("a: b; c");
+	fault_kernel(EBUSY, "d: e; f");
+	has_parts("a", "b", "c");
+}
+
+static void parts_of_a_long_fault(void **state)
+{
+	char object[5000];
+
+	(void)state;
+	memset(object, 'x', sizeof(object));
+	object[sizeof(object) - 1] = '\0';
+	fault(EINVAL, "%s: b; c", object);
+	assert_int_equal(strlen(fault_remembered()->object), 2047);
+	assert_string_equal(fault_remembered()->cause, "");
+	assert_string_equal(fault_remembered()->remedy, "");
+	fault_told();
+	object[2045] = '\0';
+	fault(EINVAL, "%s: b; c", object);
+	assert_int_equal(strlen(fault_remembered()->object), 2045);
+	assert_string_equal(fault_remembered()->cause, "");
+	assert_string_equal(fault_remembered()->remedy, "");
+	fault_told();
+}
+
+/* Who goes on without what failed. */
+static void gone_on(void **state)
+{
+	static const struct {
+		int level;
+		const char *dropped, *noted;
+	} rows[] = {
+		{ -1, "", "" },
+		{ 0, "", "mptcp-mail-attach: before: a: b; c; behind\n" },
+		{ 1, "mptcp-mail-attach: a: b; c (continuing without it)\n",
+		  "mptcp-mail-attach: before: a: b; c; behind\n" },
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		report_set_verbosity(rows[i].level);
+		stderr_begin();
+		fault_drop(); /* nothing failed */
+		fault_usage("a: b; c");
+		fault_drop();
+		stderr_end(text, sizeof(text));
+		assert_string_equal(text, rows[i].dropped);
+		stderr_begin();
+		fault_note("before", "behind");
+		fault_usage("a: b; c");
+		fault_note("before", "behind");
+		stderr_end(text, sizeof(text));
+		assert_string_equal(text, rows[i].noted);
+		assert_null(fault_remembered());
+	}
+	report_set_verbosity(0);
 }
 
 static void long_fault(void **state)
@@ -171,6 +268,10 @@ int main(void)
 	add_test(&suite, "the first fault stays", first_stays, NULL);
 	add_test(&suite, "a forgotten fault leaves the bare errno", forgotten, NULL);
 	add_test(&suite, "a fault is one line, whatever the name", one_line, NULL);
+	add_test(&suite, "object, cause and remedy, whatever the names", parts, NULL);
+	add_test(&suite, "object, cause and remedy of the first fault", parts_of_the_first, NULL);
+	add_test(&suite, "object, cause and remedy, cut off", parts_of_a_long_fault, NULL);
+	add_test(&suite, "a fault that somebody goes on without", gone_on, NULL);
 	add_test(&suite, "a fault longer than its place", long_fault, NULL);
 	add_test(&suite, "-q, -v and -vv", verbosity, NULL);
 	return run_suite("report", &suite);

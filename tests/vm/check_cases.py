@@ -17,7 +17,7 @@ from mma import MPTCP, check, objects, resident, run, unshare
 
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 NAMES = ["root", "btf", "hook", "mptcp", "mptcp_ipv6", "upgrade", "follow", "tcx", "repair", "mptcp_state", "account",
-         "bpffs", "cgroup2", "mptcp_enabled", "paths", "blackhole", "ipsec"]
+         "list_watch", "bpffs", "cgroup2", "mptcp_enabled", "paths", "blackhole", "ipsec"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 

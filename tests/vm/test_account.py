@@ -12,7 +12,7 @@ import pytest
 import traffic as generator
 from bpfsys import obj_get, obj_pin
 from mma import (HERE, MPTCP, PINS, TCP, Cgroup, Map, _tool, attach, check, connect, listen, make_socket, map_dict,
-                 mma, run, service, status, sysctl, try_connection, wait_until)
+                 mma, run, service, status, sysctl, try_connection, wait_until, without_function)
 
 SEED = 8684
 LINKS = {"account_event": "mptcp_event", "account_event_2": "mptcp_event",

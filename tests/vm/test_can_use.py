@@ -4,18 +4,20 @@ privileged port, until the list has an entry that anybody can use."""
 
 import contextlib
 import ctypes
+import errno
 import itertools
 import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from mma import MPTCP, PINS, TCP, Map, attach, counters, fork, inside, mma, run, so_protocol, sysctl, unshare
-
-pytestmark = pytest.mark.usefixtures("invariant")
+from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, check, counters, fork, inside, join, mma, netns_status, run,
+                 service, so_protocol, status, sysctl, unshare, without_function)
 
 NOBODY = 65534
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
@@ -65,7 +67,7 @@ def nobodys(cgroup, **place):
     return protocol(cgroup, lambda: become(NOBODY), **place)
 
 
-def test_nobody_keeps_tcp(cgroup):
+def test_nobody_keeps_tcp(cgroup, invariant):
     attach(cgroup)
     assert [protocol(cgroup), nobodys(cgroup)] == [MPTCP, TCP]
     counted = counters(cgroup)
@@ -123,12 +125,12 @@ def test_user_namespace(cgroup):
     assert protocol(cgroup, lambda: unshare(CLONE_NEWUSER)) == MPTCP
 
 
-def test_unprivileged_ports_begin_lower(cgroup):
+def test_unprivileged_ports_begin_lower(cgroup, invariant):
     """net.ipv4.ip_unprivileged_port_start, also changed live; 0 in Docker's namespaces."""
     before = sysctl("net.ipv4.ip_unprivileged_port_start")
     attach(cgroup)
     try:
-        for start, expected in ((994, TCP), (993, MPTCP), (0, MPTCP), (1024, TCP), (65535, TCP)):
+        for start, expected in ((996, TCP), (995, MPTCP), (0, MPTCP), (1024, TCP), (32768, TCP)):
             sysctl("net.ipv4.ip_unprivileged_port_start", start)
             assert nobodys(cgroup) == expected, start
     finally:
@@ -210,9 +212,9 @@ def test_another_map_is_none_of_ours(cgroup):
 
 
 @contextlib.contextmanager
-def background(function):
+def background(function, **place):
     """A child that does this until the end."""
-    pid, r = fork(function)
+    pid, r = fork(function, **place)
     try:
         yield
     finally:
@@ -222,7 +224,7 @@ def background(function):
             assert not f.read(), "it ended by itself"
 
 
-def test_ten_thousand_edits_under_load(cgroup):
+def test_ten_thousand_edits_under_load(cgroup, invariant):
     """Each edit that grants is in force for nobody's next socket, while the loader reads the list and
     narrows what it grants again and again, and others edit it, too."""
     attach(cgroup)
@@ -264,9 +266,110 @@ def test_nobody_watches(cgroup):
     assert nobodys(cgroup) == TCP
 
 
-def test_a_kernel_that_does_not_let_us_watch(cgroup):
-    """Its function is none that a program may sit on: as in 0.1.0, and --status says so."""
-    with not_traceable("bpf_map_update_value"):
-        done = attach(cgroup)
-    assert "bpf_map_update_value" in done.err or "allowlist" in done.err
+@pytest.fixture
+def unwatched(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMA_TOOL", without_function("bpf_map_update_value", tmp_path / "tool"))
+
+
+def test_kernel_without_the_function(cgroup, unwatched):
+    """As in 0.1.0: whatever the list grants; and --status and --check say so."""
+    done = attach(cgroup)
+    assert done.err.count("sockets that can never be on a listed port become MPTCP, too: ") == 1
     assert nobodys(cgroup) == MPTCP
+    assert status()["list_watch"] == {"known": False, "reason": "this kernel has no function bpf_map_update_valuX"}
+    assert "every socket of a service becomes MPTCP:" in mma("--status").out
+    before = os.stat(f"{PINS}/progs/strip").st_ino
+    attach(cgroup)
+    mma("--refresh", check=True)
+    assert os.stat(f"{PINS}/progs/strip").st_ino == before, "nothing is loaded again"
+    rc, lines = check()
+    assert rc == 0 and lines["list_watch"][0] == "warn" and "bpf_map_update_valuX" in lines["list_watch"][1]
+
+
+def test_loading_refused(cgroup):
+    """By the kernel, whatever its reason: all else is attached, and --refresh tries again."""
+    run([f"{HERE}/failat", str(errno.EPERM), "watch_list", _tool(), "--cgroup", str(cgroup)])
+    assert [status()["armed"], status()["list_watch"]["known"], nobodys(cgroup)] == [True, False, MPTCP]
+    mma("--refresh", check=True)
+    assert [status()["list_watch"], nobodys(cgroup)] == [{"known": True, "reason": None}, TCP]
+
+
+def test_status_knows(cgroup):
+    attach(cgroup)
+    assert status()["list_watch"] == {"known": True, "reason": None}
+    assert netns_status()["open_ports"] == {}
+    assert "every socket of a service" not in mma("--status").out
+    mma("--allow", "4190/listen,25/connect", check=True)
+    assert netns_status()["open_ports"] == {"25": ["connect"], "4190": ["listen"]}
+    assert "as any process may use\n            25/connect 4190/listen\n" in mma("--status").out
+    mma("--deny", "25/connect,4190", check=True)
+    with Map("ports") as ports:
+        ports[25] = 3
+    assert status()["list_watch"]["reason"] == "the list was edited since the last run; --refresh looks again"
+    mma("--refresh", check=True)
+    assert status()["list_watch"]["known"]
+
+
+# Its sockets are bound by somebody else, as authbind does it.
+HELPED = """
+import os, signal, socket, sys
+there = socket.socket(fileno=int(sys.argv[1]))
+sock = socket.socket()
+socket.send_fds(there, [b"."], [sock.fileno()])
+there.recv(1)
+signal.pause()
+"""
+
+
+@contextlib.contextmanager
+def helped(cgroup, port):
+    """A server that never had the right to bind listens on this port."""
+    here, there = socket.socketpair()
+
+    def prepare():
+        join(cgroup)
+        become(NOBODY)
+    with here, there, subprocess.Popen([sys.executable, "-c", HELPED, str(there.fileno())],
+                                       pass_fds=[there.fileno()], preexec_fn=prepare) as process:
+        there.close()
+        _, fds, _, _ = socket.recv_fds(here, 1, 1)
+        with socket.socket(fileno=fds[0]) as sock:
+            sock.bind(("0.0.0.0", port))
+            sock.listen()
+        here.send(b".")
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_why_a_listener_stays_tcp(cgroup):
+    """The true reason: not "made before the attach"."""
+    attach(cgroup)
+    with helped(cgroup, 25), helped(cgroup, 80):
+        found = {lis["port"]: (lis["proto"], lis["reason"]) for lis in service(cgroup)["listeners"]}
+        warned = check("--cgroup", cgroup)[1]["may_bind"]
+    assert found == {25: ("tcp", "its process may not bind this port itself, so its sockets stay TCP; "
+                                 "give it CAP_NET_BIND_SERVICE (AmbientCapabilities=)"),
+                     80: ("tcp", "not on the list, and its process may not bind a listed port")}
+    assert warned[0] == "warn" and warned[1].endswith(": 0.0.0.0:25") and "AmbientCapabilities" in warned[2]
+
+
+def test_a_daemon_that_drops_its_rights_is_not_blamed(cgroup):
+    """It bound as root, and became another user then: so does Exim."""
+    ready, there = os.pipe()
+
+    def daemon():
+        with socket.socket() as sock:
+            sock.bind(("0.0.0.0", 25))
+            sock.listen()
+            become(NOBODY)
+            os.write(there, b".")
+            signal.pause()
+    with background(daemon, cgroup=cgroup):
+        os.read(ready, 1)
+        assert check("--cgroup", cgroup)[1]["may_bind"][0] == "ok"
+        attach(cgroup)
+        assert "made before the attach" in service(cgroup)["listeners"][0]["reason"]
+    os.close(ready)
+    os.close(there)

@@ -33,7 +33,7 @@ def test_a_healthy_service(cgroup):
     with listen(25, cgroup=cgroup):
         rc, lines = check("--cgroup", cgroup)
     assert rc == 0 and ok(lines), lines
-    assert list(lines) == [*NAMES[:13], "cgroup", *NAMES[13:], "listeners", "server"]
+    assert list(lines) == [*NAMES[:14], "cgroup", *NAMES[14:], "listeners", "may_bind", "server"]
     assert lines["cgroup"][1] == cgroup.path
 
 
