@@ -50,15 +50,13 @@ static __always_inline void notice(const void *key, const void *value)
 	 */
 	edits = read_in_order(&seen->edits);
 	*(__u64 *)&list = *(volatile __u64 *)known;
-	if (list.state == MMA_SUMMARY_KNOWN &&
-	    (list.edits != edits || covers(&list, port, roles)))
+	if (list.state == MMA_SUMMARY_KNOWN && (list.edits != edits || covers(&list, port, roles)))
 		return; /* outdated already, or known */
 	__sync_fetch_and_add(&seen->edits, 1);
 }
 
 SEC("fexit/bpf_map_update_value")
-int BPF_PROG(watch_list, const void *map, void *file, void *key, void *value, __u64 flags,
-	     int ret)
+int BPF_PROG(watch_list, const void *map, void *file, void *key, void *value, __u64 flags, int ret)
 {
 	if (!ret && map == (void *)&ports)
 		notice(key, value);

@@ -63,7 +63,7 @@ struct mma_path_key {
 };
 
 enum mma_path_flags {
-	MMA_PATH_BY_ID = 1, /* not followed: goes with its cgroup */
+	MMA_PATH_BY_ID = 1, /* what the key says already, for who reads the map */
 	MMA_PATH_NO_REPAIR = 2, /* --no-repair */
 };
 

@@ -278,7 +278,7 @@ static int find_path(const struct maps *maps, const struct cgroup *cgroup,
 int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct slots *slots,
 		   bool *ret_new)
 {
-	struct mma_path path = { .flags = cgroup->by_id ? MMA_PATH_BY_ID : 0 };
+	struct mma_path path = { .flags = cgroup_key_is_id(&cgroup->key) ? MMA_PATH_BY_ID : 0 };
 	int err = add_levels(maps, cgroup_level_bit(&cgroup->key));
 
 	*ret_new = false;
@@ -362,7 +362,8 @@ static int find_gone(const struct mma_path_key *key, const struct mma_path *path
 	bool there;
 	int err;
 
-	if (!(path->flags & MMA_PATH_BY_ID))
+	(void)path;
+	if (!cgroup_key_is_id(key))
 		return 0;
 	err = cgroup_of_key(key, &gone->cgroup, &there);
 	gone->found = !err && !there;

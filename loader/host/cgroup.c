@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BY_ID "id:"
-
 /* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup
  * namespace is some other cgroup. */
 #define HIERARCHY_ROOT_INODE 1
@@ -93,7 +91,7 @@ static int key_by_id(const char *arg, struct cgroup *ret)
 			"%s: not there (%s), and inside a cgroup namespace a path cannot be followed; create it first, or attach from the host",
 			arg, strerror(-err));
 	memset(&ret->key, 0, sizeof(ret->key));
-	snprintf(ret->key.path, sizeof(ret->key.path), BY_ID "%" PRIu64, id);
+	snprintf(ret->key.path, sizeof(ret->key.path), CGROUP_BY_ID "%" PRIu64, id);
 	ret->by_id = true;
 	return 0;
 }
@@ -234,6 +232,11 @@ int cgroup_resolve(const char *arg, struct cgroup *ret)
 	return resolve_in(arg, &mount, path + strlen(mount.point), ret);
 }
 
+bool cgroup_key_is_id(const struct mma_path_key *key)
+{
+	return !strncmp(key->path, CGROUP_BY_ID, strlen(CGROUP_BY_ID));
+}
+
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
 {
 	struct mount mount;
@@ -243,14 +246,14 @@ int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_
 	*ret_there = false;
 	ret->key = *key;
 	ret->dir[0] = '\0';
-	ret->by_id = !strncmp(key->path, BY_ID, strlen(BY_ID));
+	ret->by_id = cgroup_key_is_id(key);
 	err = need_cgroup2(&mount);
 	if (err)
 		return err;
 	if (ret->by_id) {
 		bool there;
 
-		err = cgroup_path_of_id(strtoull(key->path + strlen(BY_ID), NULL, 10), path,
+		err = cgroup_path_of_id(strtoull(key->path + strlen(CGROUP_BY_ID), NULL, 10), path,
 					sizeof(path), &there);
 		if (err || !there)
 			return err;

@@ -17,6 +17,11 @@ struct cgroup {
 	bool by_id;
 };
 
+/* What the key of a cgroup begins with that is attached by its id alone: it is not
+ * followed, and goes with its cgroup. Everything else that says so follows from this. */
+#define CGROUP_BY_ID "id:"
+bool cgroup_key_is_id(const struct mma_path_key *key);
+
 /*
  * Reads PATH or "self" of the command line. The cgroup need not exist yet,
  * unless it can be attached by id alone. Returns 0 or a fault (usage where the

@@ -20,13 +20,14 @@ from mma import (HERE, MPTCP, PINS, TCP, Cgroup, _tool, attach, make_socket, map
 LOCK = "/run/mptcp-mail-attach.lock"
 PROGRAMS = {"upgrade": 1, "upgrade_2": 1, "follow_mkdir": 1, "follow_rmdir": 1, "strip": 1, "repair_get": 1,
             "repair_set": 1, "repair_connect4": 1, "repair_connect6": 1,
-            "account_event": 1, "account_event_2": 1, "account_accept": 1, "account_connect": 1}
+            "account_event": 1, "account_event_2": 1, "account_accept": 1, "account_connect": 1,
+            "watch_list": 1, "watch_list_2": 1}
 
 
 def links(groups):
     """strip has one for each interface, and there are more than lo once a tunnel's module is
     loaded; repair has four for each cgroup."""
-    return {"tracing": 6, "raw_tracepoint": 2, "tcx": len(socket.if_nameindex()), "cgroup": 4 * groups}
+    return {"tracing": 8, "raw_tracepoint": 2, "tcx": len(socket.if_nameindex()), "cgroup": 4 * groups}
 
 
 def bpftool(kind):

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which sockets become MPTCP, and which are as if this project were not there."""
 
+import contextlib
 import errno
 import itertools
 import json
 import os
+import signal
 import socket
-from contextlib import contextmanager
 
 import pytest
 
 from invariant import PORT as NEVER_LISTED
-from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, inside, is_mptcp, join,
+from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, fork, inside, is_mptcp, join,
                  listen, make_socket, mma, resident, run, so_protocol, sysctl, try_connection, unshare)
 
 FLAGS = [0, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK]
@@ -129,6 +130,34 @@ def test_parents_and_siblings(cgroup):
         assert protocol(cgroup=outside) == TCP, outside
 
 
+def test_a_task_that_moves_while_it_makes_sockets(cgroup):
+    """Out of an attached tree and back: it is judged by one cgroup, the one that it was in. Judged by two, the
+    cgroup that it left would be remembered as a bystander, and the tasks in there would stay TCP. (Levels
+    that other attached paths use make the walk long, as the moment is short.)"""
+    moves = 3000
+    inner, decoy = cgroup.child("level0"), cgroup
+    with contextlib.ExitStack() as stack:
+        outside = Cgroup()
+        stack.callback(outside.remove)
+        attach(cgroup)
+        for level in range(8):
+            inner, decoy = inner.child(f"level{level + 1}"), decoy.child("decoy")
+            attach(decoy)
+
+        def storm():
+            while True:
+                with socket.socket():
+                    pass
+        pid, _ = fork(storm, cgroup=inner)
+        stack.callback(os.waitpid, pid, 0)
+        stack.callback(os.kill, pid, signal.SIGKILL)
+        for _ in range(moves):
+            for place in (outside, inner):
+                with open(f"{place}/cgroup.procs", "w", encoding="ascii") as f:
+                    f.write(str(pid))
+        assert protocol(cgroup=inner) == MPTCP
+
+
 def test_bystander_attached_later(cgroup):
     """What upgrade remembers of a cgroup ends when it, or one above it, is attached."""
     inner = cgroup.child("inner")
@@ -228,7 +257,7 @@ def test_fresh_namespace_stays_tcp(cgroup):
     assert protocol(cgroup=cgroup) == MPTCP
 
 
-@contextmanager
+@contextlib.contextmanager
 def namespace_of_service(cgroup):
     """A fresh network namespace in which a process of the cgroup is: its path."""
     with resident(lambda: unshare(CLONE_NEWNET), cgroup=cgroup) as pid:
