@@ -45,7 +45,7 @@ def test_as_recorded(cgroup):
     attach(cgroup)
     with open(f"{HERE}/clang", encoding="ascii") as f:
         now = as_recorded(before, f.read().strip())
-    assert len(now) == 13
+    assert len(now) == 15
 
 
 def test_of_newest_clang(request):
@@ -54,4 +54,4 @@ def test_of_newest_clang(request):
     os.mkdir("/sys/fs/bpf/newest")
     request.addfinalizer(lambda: run(["rm", "-r", "/sys/fs/bpf/newest"]))
     run(["bpftool", "prog", "loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
-    assert len(as_recorded(before, NEWEST)) == 14  # and locate
+    assert len(as_recorded(before, NEWEST)) == 16  # and locate
