@@ -7,8 +7,9 @@
  * SYN of a socket that was given TCP_USER_TIMEOUT (repair), which MPTCP has not.
  *
  * Hook: TCX egress of every interface of a covered namespace, first in order;
- * always TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK
- * whose listener it cannot find is stripped: plain TCP.
+ * TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK whose listener
+ * it cannot find is stripped: plain TCP. A packet that it should strip and cannot
+ * write (out of memory) is dropped: TCP soon sends another.
  */
 #include "allowlist.h"
 #include "service.h"
@@ -151,7 +152,7 @@ static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 
 /* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,
  * which never gets here, does not pay for its stack. */
-static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
+static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, int *verdict)
 {
 	struct tcp_header tcp = {};
 	struct options options;
@@ -188,14 +189,17 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk)
 		return;
 	if (write_options(ctx, &tcp, &options))
 		count(slot, synack ? MMA_STRIPPED_SYNACK : MMA_STRIPPED_SYN);
+	else
+		*verdict = TCX_DROP;
 }
 
 SEC("tcx/egress")
 int strip(struct __sk_buff *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
+	int verdict = TCX_NEXT;
 
 	if (sk ? may_send_syn(sk) : made_here(ctx))
-		keep_exact(ctx, sk);
-	return TCX_NEXT;
+		keep_exact(ctx, sk, &verdict);
+	return verdict;
 }

@@ -16,8 +16,9 @@ UNIT     := options ports allowlist cgroup mounts netns report cli audit units
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
-UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/mounts.o \
-	      host/netns.o audit/reading.o audit/text.o audit/json.o systemd/units.o systemd/systemd.o) \
+UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
+	      host/cgroup_find.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      systemd/units.o systemd/systemd.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
 $(TESTS)/unit $(TESTS)/bpf $(TESTS)/fuzz:
@@ -49,15 +50,17 @@ NATIVE_LIB := $(TESTS)/bpf.a
 NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)
 FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
-$(FIXTURE): tests/bpf/strip_fixture.bpf.c tests/bpf/verdicts.h $(wildcard bpf/*.h include/*.h) \
-		| $(TESTS)/bpf $(BUILD)/tools-ok
+UNWRITABLE := $(TESTS)/unwritable.bpf.o
+
+$(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
+		$(wildcard bpf/*.h include/*.h) | $(TESTS)/bpf $(BUILD)/tools-ok
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c -o $@ $<
 
 $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 	$(call say,CC)
 	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
-		-DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
+		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -67,7 +70,7 @@ $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
 
 .PHONY: unit
-unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(BUILD)/mma.bpf.o
+unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 
@@ -82,7 +85,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
 FUZZ      := options ports mounts cgroup visible
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
-FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup) $(TESTS)/fuzz/input.o
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
 FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
 
 $(TESTS)/fuzz/loader/%.o: loader/%.c $(MADE)
@@ -97,7 +100,7 @@ $(TESTS)/fuzz/%.o: tests/fuzz/%.c | $(TESTS)/fuzz
 $(TESTS)/fuzz.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TESTS)/fuzz/cgroup: FUZZ_FAKES = stat
+$(TESTS)/fuzz/cgroup: FUZZ_FAKES = stat opendir
 $(FUZZ_BIN): %: %.o $(TESTS)/fuzz.a
 	$(call say,LD)
 	$(Q)$(CLANG) -fsanitize=fuzzer $(SANITIZE) -o $@ $^ -Wl,--wrap=fopen \

@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <signal.h>
+#include <time.h>
 
 /* Never deleted: a second file of that name would be a second lock. */
 #define LOCK_FILE "/run/mptcp-mail-attach.lock"
@@ -18,24 +20,69 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
+static int held = -1; /* by this run */
+
 /* flock(2) with a bound: the alarm repeats, for it may fire before the wait. */
+static int wait_bounded(int fd)
+{
+	struct itimerval bound = { .it_value.tv_sec = LOCK_SECONDS, .it_interval.tv_usec = 100000 };
+	struct itimerval off = {};
+	int err;
+
+	setitimer(ITIMER_REAL, &bound, NULL);
+	err = flock(fd, LOCK_EX) ? -errno : 0;
+	setitimer(ITIMER_REAL, &off, NULL);
+	return err;
+}
+
+/* When whoever holds the lock has last told that it got on. */
+static struct timespec progress_of(int fd)
+{
+	struct stat st = {};
+
+	fstat(fd, &st);
+	return st.st_mtim;
+}
+
+/* As long as the runs before this one get on: one after the other they may take longer
+ * than any bound, and each does its work. */
+static int wait_while_progress(int fd)
+{
+	struct timespec before, now = progress_of(fd);
+	int err;
+
+	do {
+		before = now;
+		err = wait_bounded(fd);
+		now = progress_of(fd);
+	} while (err == -EINTR && (now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec));
+	return err;
+}
+
 static int wait_for(int fd)
 {
 	struct sigaction act = { .sa_handler = on_alarm }, old;
-	struct itimerval bound = { .it_value.tv_sec = LOCK_SECONDS, .it_interval.tv_usec = 100000 };
-	struct itimerval off = {};
+	sigset_t alarm, mask;
 	int err;
 
 	if (!flock(fd, LOCK_EX | LOCK_NB))
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return -errno;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
 	sigaction(SIGALRM, &act, &old);
-	setitimer(ITIMER_REAL, &bound, NULL);
-	err = flock(fd, LOCK_EX) ? -errno : 0;
-	setitimer(ITIMER_REAL, &off, NULL);
+	sigprocmask(SIG_UNBLOCK, &alarm, &mask); /* whoever started us may block it */
+	err = wait_while_progress(fd);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	return err;
+}
+
+void lock_progress(void)
+{
+	if (held >= 0)
+		futimens(held, NULL);
 }
 
 int lock_take(void)
@@ -56,5 +103,7 @@ int lock_take(void)
 			     LOCK_SECONDS);
 	if (err)
 		return fault(-err, LOCK_FILE ": cannot be locked (%s)", strerror(-err));
-	return 0; /* the fd stays open: the lock goes with the process */
+	held = fd; /* which stays open: the lock goes with the process */
+	lock_progress();
+	return 0;
 }

@@ -3,7 +3,12 @@
 #ifndef MMA_LOCK_H
 #define MMA_LOCK_H
 
-/* Waits at most 5 s for the lock, which ends with the process. 0 or a fault. */
+/* Waits for the lock, which ends with the process, until nothing has got on for 5 s:
+ * many services start at once, and the first one may have a thousand interfaces to
+ * cover. 0 or a fault. */
 int lock_take(void);
+
+/* Tells those who wait that this run gets on: where much is done, at each step of it. */
+void lock_progress(void);
 
 #endif

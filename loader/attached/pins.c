@@ -64,6 +64,11 @@ struct pin pin_path(const char *sub, const char *name)
 	return pin;
 }
 
+static const char *read_only_remedy(int err)
+{
+	return err == EROFS ? "; it is mounted read-only: mount -o remount,rw " MMA_BPFFS : "";
+}
+
 static int make_dir(const char *path)
 {
 	struct stat st;
@@ -71,8 +76,9 @@ static int make_dir(const char *path)
 	if (!mkdir(path, 0700))
 		return 0;
 	if (errno != EEXIST)
-		return fault(errno, "%s: cannot be made (%s); make " MMA_BPFFS " writable for root",
-			     path, strerror(errno));
+		return fault(errno,
+			     "%s: cannot be made (%s); make " MMA_BPFFS " writable for root%s",
+			     path, strerror(errno), read_only_remedy(errno));
 	if (lstat(path, &st))
 		return fault(errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077))
@@ -106,6 +112,9 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 		return 0;
 	if (fd == -EPERM || fd == -EACCES)
 		return fault(-fd, "%s: %s; run as root", pin.path, strerror(-fd));
+	if (fd == -EROFS)
+		return fault(EROFS, "%s: cannot be opened (%s)%s", pin.path, strerror(EROFS),
+			     read_only_remedy(EROFS));
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return fault(-fd, "%s: cannot be opened (%s); raise the limits: ulimit -Hn",
 			     pin.path, strerror(-fd));
@@ -227,7 +236,8 @@ int pin_replace(int fd, const char *sub, const char *name)
 		unlink(fresh.path);
 	}
 	if (err)
-		return fault(-err, "%s: cannot be pinned (%s)", pin.path, strerror(-err));
+		return fault(-err, "%s: cannot be pinned (%s)%s", pin.path, strerror(-err),
+			     read_only_remedy(-err));
 	return 0;
 }
 
@@ -238,7 +248,9 @@ int pin_new(int fd, const char *sub, const char *name)
 
 	unlink(pin.path);
 	err = bpf_obj_pin(fd, pin.path);
-	return err ? fault(-err, "%s: cannot be pinned (%s)", pin.path, strerror(-err)) : 0;
+	return err ? fault(-err, "%s: cannot be pinned (%s)%s", pin.path, strerror(-err),
+			   read_only_remedy(-err))
+		   : 0;
 }
 
 int pin_remove(const char *sub, const char *name)
@@ -246,7 +258,16 @@ int pin_remove(const char *sub, const char *name)
 	struct pin pin = pin_path(sub, name);
 
 	if (unlink(pin.path) && errno != ENOENT)
-		return fault(errno, "%s: cannot be removed (%s)", pin.path, strerror(errno));
+		return fault(errno, "%s: cannot be removed (%s)%s", pin.path, strerror(errno),
+			     read_only_remedy(errno));
+	return 0;
+}
+
+int pins_need_writable(void)
+{
+	if (access(MMA_BPFFS, W_OK) && errno == EROFS)
+		return fault(EROFS, MMA_BPFFS ": nothing can be unpinned (%s)%s", strerror(EROFS),
+			     read_only_remedy(EROFS));
 	return 0;
 }
 

@@ -58,6 +58,10 @@ int pin_new(int fd, const char *sub, const char *name);
 /* Unpins; a missing pin is done already. */
 int pin_remove(const char *sub, const char *name);
 
+/* Before pins are removed, and only some of them would be: 0, or a fault where the BPF file
+ * system is read-only. */
+int pins_need_writable(void);
+
 /* Calls each() for every name in links/ that starts with prefix. Stops at the
  * first non-zero result and returns it. */
 typedef int pin_fn(const char *name, void *data);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/programs.h"
 #include "attached/observers.h"
+#include "attached/lock.h"
 #include "build_id.h"
 #include "host/kernel.h"
 #include "mma.skel.h"
@@ -12,6 +13,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +28,33 @@ bool programs_are_current(const struct maps *maps)
 	return pin_program_id(MMA_PIN_STRIP, BPF_PROG_TYPE_SCHED_CLS) &&
 	       !bpf_map_lookup_elem(maps->meta, &zero, &meta) &&
 	       !strncmp(meta.build_id, MMA_BUILD_ID, sizeof(meta.build_id)) &&
-	       !programs_armed(&reason) && observers_are_settled();
+	       !programs_armed(&reason) && !programs_doubt() && observers_are_settled();
+}
+
+/* Where the kernel was seen not to preempt, the second upgrade program was not attached and is
+ * not pinned. */
+static bool second_was_spared(void)
+{
+	struct bpf_link_info link;
+
+	return pin_link_info(MMA_PIN_UPGRADE_2, BPF_LINK_TYPE_TRACING, &link) == -ENOENT &&
+	       !pin_program_id(MMA_PIN_UPGRADE_2, BPF_PROG_TYPE_TRACING);
+}
+
+const char *programs_doubt(void)
+{
+	if (kernel_preempts() >= 0 || !second_was_spared())
+		return NULL;
+	return "kernel preemption unknown (debugfs is not mounted): run --refresh";
+}
+
+/* Whether it is right that the second one is not there: the kernel does not preempt now, or
+ * did not, which programs_doubt() tells. */
+static bool spares_second(void)
+{
+	int preempts = kernel_preempts();
+
+	return !preempts || (preempts < 0 && second_was_spared());
 }
 
 int programs_armed(const char **ret_reason)
@@ -51,7 +79,7 @@ int programs_armed(const char **ret_reason)
 		struct bpf_link_info link;
 		int err = pin_link_info(links[i].link, links[i].type, &link);
 
-		if (err == -ENOENT && links[i].if_preempting && !kernel_preempts())
+		if (err == -ENOENT && links[i].if_preempting && spares_second())
 			continue;
 		if (err) {
 			*ret_reason = links[i].missing;
@@ -161,7 +189,10 @@ struct mma *programs_open(struct bpf_object **ret_object)
 	return programs;
 }
 
-static int open_and_load(struct mma **ret, const struct optional *optional)
+/* Of what loads it is told by choose(). */
+typedef void choose_fn(struct bpf_object *object, const void *data);
+
+static int open_and_load(struct mma **ret, choose_fn *choose, const void *data)
 {
 	struct mma *programs = programs_open(NULL);
 	int err;
@@ -170,7 +201,7 @@ static int open_and_load(struct mma **ret, const struct optional *optional)
 		return fault_code(errno);
 	memcpy((void *)&programs->rodata->own_build, MMA_BUILD_ID,
 	       sizeof(programs->rodata->own_build));
-	optional_leave_out(optional, programs->obj);
+	choose(programs->obj, data);
 	err = set_pin_paths(programs);
 	if (!err)
 		err = mma__load(programs);
@@ -178,6 +209,35 @@ static int open_and_load(struct mma **ret, const struct optional *optional)
 		mma__destroy(programs);
 	else
 		*ret = programs;
+	return err;
+}
+
+static void choose_wanted(struct bpf_object *object, const void *optional)
+{
+	optional_leave_out(optional, object);
+}
+
+static void choose_strip(struct bpf_object *object, const void *data)
+{
+	struct bpf_program *program;
+
+	(void)data;
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
+		program, !strcmp(bpf_program__name(program), MMA_PIN_STRIP));
+}
+
+int programs_load_strip(int *ret_fd)
+{
+	struct mma *programs;
+	int fd, err = open_and_load(&programs, choose_strip, NULL);
+
+	if (err)
+		return kernel_explain(-err, "load");
+	fd = fcntl(bpf_program__fd(programs->progs.strip), F_DUPFD_CLOEXEC, 0);
+	err = fd < 0 ? fault(errno, "strip: cannot be kept open (%s)", strerror(errno)) : 0;
+	mma__destroy(programs);
+	if (!err)
+		*ret_fd = fd;
 	return err;
 }
 
@@ -189,8 +249,9 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	int err;
 
 	do {
+		lock_progress(); /* a load takes seconds */
 		optional_watch();
-		err = open_and_load(&programs, &optional);
+		err = open_and_load(&programs, choose_wanted, &optional);
 	} while (optional_is_to_blame(&optional) && err);
 	/* Of repair, repair_apply() tells. */
 	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
@@ -240,7 +301,7 @@ int programs_attach_follow(struct mma *programs)
 
 int programs_commit(struct mma *programs, const struct maps *maps)
 {
-	bool preempts = kernel_preempts();
+	bool preempts = kernel_preempts(); /* if it does not tell, yes */
 	struct mma_meta meta;
 	int err = 0;
 
@@ -252,6 +313,8 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 		err = attach_and_pin(programs->progs.upgrade, MMA_PIN_UPGRADE);
 	if (!err && !preempts) /* of an older build */
 		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
+	if (!err && !preempts) /* by which programs_doubt() knows */
+		err = pin_remove(MMA_PIN_PROGS, MMA_PIN_UPGRADE_2);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->meta, &zero, &meta);

@@ -31,6 +31,10 @@ int programs_load(struct mma **ret, struct maps *ret_maps);
 struct bpf_object;
 struct mma *programs_open(struct bpf_object **ret_object);
 
+/* Loads strip once more over the pinned maps: the same code as another program, which
+ * the caller closes. */
+int programs_load_strip(int *ret_fd);
+
 /* Runs the program `locate`, which is loaded as prog_fd: 0 or a fault. */
 int programs_locate(int prog_fd, __u16 *ret_id);
 
@@ -45,5 +49,8 @@ void programs_free(struct mma *programs);
 /* Whether sockets are being upgraded now, and if not why: 0, or -errno with the
  * reason as a short text. Reads the pinned links. */
 int programs_armed(const char **ret_reason);
+
+/* Why what is armed may leave out a socket at times, or NULL. */
+const char *programs_doubt(void);
 
 #endif

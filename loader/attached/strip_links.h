@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The links of strip: one for each interface of a covered namespace, pinned as
- * links/strip-<net cookie>-<ifindex>.
+ * links/strip-<net cookie>-<ifindex>. Which interfaces carry one: strip_cover.h.
  */
 #ifndef MMA_STRIP_LINKS_H
 #define MMA_STRIP_LINKS_H
 
-#include "host/netns.h"
 #include "attached/pins.h"
-#include <stddef.h>
 #include <stdint.h>
 
-/*
- * Puts strip on every interface of the namespace, enumerating until no new one
- * appears, and then enters it in the map `netns`: from there on sockets in it
- * are upgraded. A no-op where that is so already. 0 or a fault.
- */
-int strip_cover(const struct maps *maps, const struct netns *netns);
+/* The name of an interface's pin. */
+struct strip_name {
+	char name[64];
+};
+struct strip_name strip_name(uint64_t cookie, unsigned int ifindex);
+
+/* The id of the pinned link of this name, and its interface, 0 where that is gone;
+ * 0: none. */
+__u32 strip_pinned(const char *name, __u32 *ret_ifindex);
+
+/* Pins a link under a name that may be another device's, which has moved: that one
+ * is kept under a name of its own. With `brought`, other names of this link go. */
+int strip_pin(int fd, const char *name, bool brought);
+
+/* Pins a link in place of an older one of the same interface, and ends that one. */
+int strip_pin_instead(int fd, const char *name);
 
 /* Takes the namespace out of `netns`, then its strip links off. */
 int strip_uncover(const struct maps *maps, uint64_t cookie);
@@ -31,14 +39,5 @@ int strip_update_all(void);
 /* Unpins links of interfaces that are gone, and forgets namespaces that are
  * gone. */
 int strip_sweep(const struct maps *maps);
-
-struct strip_coverage {
-	size_t interfaces; /* in the namespace */
-	size_t uncovered; /* of those, without a strip link of ours */
-	char first_uncovered[16]; /* its name, or "" */
-};
-
-/* Measures the namespace as it is now (BPF_PROG_QUERY inside it). */
-int strip_measure(const struct netns *netns, struct strip_coverage *ret);
 
 #endif

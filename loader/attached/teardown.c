@@ -12,6 +12,18 @@ static void empty(int map_fd, void *key)
 			break;
 }
 
+/* The programs live on for a moment, or in somebody's hands: they are no attachment. */
+static void forget_build(int meta_fd)
+{
+	const __u32 zero = 0;
+	struct mma_meta meta;
+
+	if (bpf_map_lookup_elem(meta_fd, &zero, &meta))
+		return;
+	memset(meta.build_id, 0, sizeof(meta.build_id));
+	bpf_map_update_elem(meta_fd, &zero, &meta, BPF_ANY);
+}
+
 int teardown(const struct maps *maps)
 {
 	struct mma_path_key path;
@@ -32,6 +44,8 @@ int teardown(const struct maps *maps)
 	also = maps->netns >= 0 ? strip_uncover_all(maps) : 0;
 	if (!err)
 		err = also;
+	if (maps->meta >= 0)
+		forget_build(maps->meta);
 	also = pins_remove_all();
 	return err ? err : also;
 }

@@ -10,7 +10,7 @@
 #include "audit/reading.h"
 #include "audit/text.h"
 #include "audit/watch.h"
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "host/listeners.h"
 #include "report.h"
 #include "host/rights.h"

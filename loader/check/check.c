@@ -7,6 +7,7 @@
 #include "check/json.h"
 #include "check/parts.h"
 #include "check/text.h"
+#include "host/cgroup_path.h"
 #include "host/mounts.h"
 #include "report.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* --check: who we are, what the kernel is, and the BPF file system. */
 #include "attached/bpffs.h"
+#include "attached/hidden.h"
 #include "check/parts.h"
 #include "host/kernel.h"
 #include "host/mounts.h"
@@ -165,7 +166,7 @@ void check_bpffs(struct checks *checks, const struct check_subject *subject)
 			   "whether " MMA_BPFFS " is the host's cannot be told");
 		return;
 	}
-	if (bpffs_look(&there))
+	if (bpffs_look(&there) || hidden_look())
 		check_fault(checks, "bpffs", CHECK_FAIL);
 	else if (there)
 		check_ok(checks, "bpffs", MMA_BPFFS " is the host's");

@@ -19,6 +19,7 @@
 
 #define MAX_INTERFACES 64 /* that are counted */
 #define TIMEOUT "/proc/sys/net/mptcp/blackhole_timeout"
+#define CLOSE_TIMEOUT "/proc/sys/net/mptcp/close_timeout"
 
 struct state {
 	uint64_t cookie; /* 0: ours */
@@ -27,7 +28,7 @@ struct state {
 	struct path_manager manager;
 	int interfaces; /* that have an address for others to reach */
 	int policies; /* or -errno */
-	long long blackholes, timeout; /* -1: not there */
+	long long blackholes, timeout, close_timeout; /* -1: not there */
 };
 
 /* "network namespace 4711: ", or nothing where there is only ours. */
@@ -97,6 +98,7 @@ static int look(const struct netns *netns, void *data)
 	ret->policies = ipsec_policies_out();
 	ret->blackholes = netstat_mptcp("Blackhole");
 	ret->timeout = sysctl_number(TIMEOUT);
+	ret->close_timeout = sysctl_number(CLOSE_TIMEOUT);
 	return 0;
 }
 
@@ -186,6 +188,24 @@ static void check_blackhole(struct checks *checks, const struct state *states, s
 	check_ok(checks, name, "no path seemed to drop MPTCP");
 }
 
+/* A connection that loses its last path waits for another one (RFC 8684, 3.6). */
+static void check_close_timeout(struct checks *checks, const struct state *states, size_t n)
+{
+	static const char name[] = "close_timeout";
+
+	for (size_t i = 0; i < n; i++) {
+		if (states[i].close_timeout < 0)
+			continue;
+		check_ok(
+			checks, name,
+			"%sa session whose last path is reset (ss -K, a ban, a rebooted client) ends after %lld s; sooner: sysctl -w net.mptcp.close_timeout=10",
+			where(&states[i]).text, states[i].close_timeout);
+		return;
+	}
+	check_ok(checks, name,
+		 "a session whose last path is reset ends after 60 s, as this kernel is built");
+}
+
 static void check_ipsec(struct checks *checks, const struct state *states, size_t n)
 {
 	static const char name[] = "ipsec";
@@ -235,6 +255,7 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		check_enabled(checks, states, seen);
 		check_paths(checks, states, seen);
 		check_blackhole(checks, states, seen);
+		check_close_timeout(checks, states, seen);
 		check_ipsec(checks, states, seen);
 	}
 	free(states);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroups of the v2 hierarchy: the PATH of the command line, keys and ids. */
+/* Cgroups of the v2 hierarchy: keys and ids. What the command line names: cgroup_path.h. */
 #ifndef MMA_CGROUP_H
 #define MMA_CGROUP_H
 
 #include "abi.h"
+#include "host/mounts.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,12 +23,12 @@ struct cgroup {
 #define CGROUP_BY_ID "id:"
 bool cgroup_key_is_id(const struct mma_path_key *key);
 
-/*
- * Reads PATH or "self" of the command line. The cgroup need not exist yet,
- * unless it can be attached by id alone. Returns 0 or a fault (usage where the
- * contract refuses the path).
- */
-int cgroup_resolve(const char *arg, struct cgroup *ret);
+/* The cgroup2 mount: 0, or a fault with the remedy. */
+int cgroup_mount(struct mount *ret);
+
+/* The part below the mount of a path from the hierarchy's root; NULL where the
+ * mount does not show it. */
+const char *cgroup_below(const struct mount *mount, const char *path);
 
 /*
  * The cgroup that a key of `paths` names: 0 or a fault. ret_there: false where it

@@ -87,19 +87,19 @@ bool kernel_has_hook(void)
 	return kernel_has_function(KERNEL_HOOK);
 }
 
-bool kernel_preempts(void)
+int kernel_preempts(void)
 {
 	/* As the host sees it: a unit with PrivateNetwork= has a /sys of its own, and the
 	 * answer must be the same for every run. */
 	FILE *file = fopen("/proc/1/root/sys/kernel/debug/sched/preempt", "re");
 	char modes[128] = ""; /* the one in force in brackets: "none (voluntary) full" */
+	bool known;
 
 	if (!file)
-		return true;
-	if (!fgets(modes, sizeof(modes), file))
-		modes[0] = '\0';
+		return -ENOENT;
+	known = fgets(modes, sizeof(modes), file);
 	fclose(file);
-	return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
+	return known ? !strstr(modes, "(none)") && !strstr(modes, "(voluntary)") : -EIO;
 }
 
 int kernel_explain(int err, const char *operation)

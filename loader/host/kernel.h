@@ -18,9 +18,10 @@ bool kernel_has_hook(void);
 /* Whether it has a function of this name that a program may watch. */
 bool kernel_has_function(const char *name);
 
-/* Whether it may stop a task in the kernel to run another one; if it does not
- * tell, yes. Root may change it at any time (preempt= of PREEMPT_DYNAMIC). */
-bool kernel_preempts(void);
+/* Whether it may stop a task in the kernel to run another one: 1, 0, or -errno where it does
+ * not tell (debugfs is not mounted). Root may change it at any time (preempt= of
+ * PREEMPT_DYNAMIC). */
+int kernel_preempts(void);
 
 /* Turns the failure to load or attach the upgrade program into a fault that
  * names what is missing. Returns -err. */

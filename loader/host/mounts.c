@@ -37,8 +37,12 @@ static bool parse_mount(char *line, struct mount *ret)
 		return false;
 	*separator = '\0';
 	word = strtok_r(line, " ", &save);
-	for (int field = 0; word && field < 3; field++)
+	for (int field = 0; word && field < 2; field++)
 		word = strtok_r(NULL, " ", &save);
+	if (!word)
+		return false;
+	snprintf(ret->device, sizeof(ret->device), "%s", word);
+	word = strtok_r(NULL, " ", &save);
 	if (!word)
 		return false;
 	unescape(word, ret->root, sizeof(ret->root));
@@ -109,6 +113,35 @@ static bool has_type(const struct mount *mount, const void *type)
 int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 {
 	return find_mount(has_type, type, true, ret, ret_found);
+}
+
+/* A mount that is asked for, the first one, and the last one that hides it. */
+struct layers {
+	const char *point, *type;
+	char device[sizeof(((struct mount *)0)->device)];
+};
+
+/* mountinfo lists mounts in their order: what comes later at the same place, or above it,
+ * hides what was there, unless it is the same file system again. */
+static bool hides(const struct mount *mount, const void *what)
+{
+	struct layers *layers = (struct layers *)what;
+	bool is_there = !strcmp(mount->point, layers->point) && !strcmp(mount->type, layers->type);
+
+	if (!layers->device[0]) {
+		if (is_there)
+			memcpy(layers->device, mount->device, sizeof(layers->device));
+		return false;
+	}
+	return contains(mount, layers->point) &&
+	       !(is_there && !strcmp(mount->device, layers->device));
+}
+
+int mount_over(const char *point, const char *type, struct mount *ret, bool *ret_found)
+{
+	struct layers layers = { .point = point, .type = type };
+
+	return find_mount(hides, &layers, true, ret, ret_found);
 }
 
 #define HOSTS_NAMESPACE "/proc/1/ns/mnt"

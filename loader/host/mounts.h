@@ -11,6 +11,7 @@ struct mount {
 	char point[PATH_MAX]; /* without a trailing slash; "" for "/" */
 	char root[PATH_MAX]; /* which part of the file system is mounted there */
 	char type[32]; /* "cgroup2", "cgroup", … */
+	char device[32]; /* "0:26": which instance of it */
 };
 
 /* The mount that `path` (absolute, clean) lies on, the innermost and latest.
@@ -19,6 +20,10 @@ int mount_of_path(const char *path, struct mount *ret, bool *ret_found);
 
 /* The first mount of this type. ret_found: whether there is one. 0 or a fault. */
 int mount_of_type(const char *type, struct mount *ret, bool *ret_found);
+
+/* The first mount that hides another one, of this type, at this place: mounted there later, or
+ * on a directory above it. ret_found: whether there is one. 0 or a fault. */
+int mount_over(const char *point, const char *type, struct mount *ret, bool *ret_found);
 
 /* Whether we see the file systems that process 1 sees: its mount namespace, from its
  * root. Elsewhere (ip netns exec, a sandbox, a chroot) what is missing may well be

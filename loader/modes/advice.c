@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes/advice.h"
+#include "host/cgroup_find.h"
 #include "host/cgroup_tree.h"
 #include "host/listeners.h"
 #include "report.h"
@@ -75,11 +76,14 @@ void advise_attached(const struct cgroup *cgroup)
 	if (cgroup->by_id)
 		note("%s: attached by id, as paths cannot be followed in a cgroup namespace; it goes with its cgroup: attach from the host to survive restarts",
 		     cgroup->dir);
-	if (!cgroup_id(cgroup->dir, &id) && !id)
+	if (cgroup_id(cgroup->dir, &id) || id)
+		name_listeners(cgroup, false, "stays TCP");
+	else if (cgroup_is_unit(cgroup->key.path + 1))
+		note("%s: not there yet; it is attached as soon as it is created; the cgroup of a unit of systemd is more likely /system.slice%s",
+		     cgroup->key.path, cgroup->key.path);
+	else
 		note("%s: not there yet; it is attached as soon as it is created",
 		     cgroup->key.path);
-	else
-		name_listeners(cgroup, false, "stays TCP");
 }
 
 void advise_repair(const struct cgroup *cgroup)

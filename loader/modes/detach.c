@@ -89,6 +89,7 @@ static int detach_named(const struct request *request, const struct maps *maps)
 		for (size_t i = 0; !err && i < request->cgroups.n; i++)
 			advise_detached(&cgroups[i]);
 	} else if (!err) {
+		session_cover(maps);
 		err = session_sweep(maps);
 	}
 	free(cgroups);
@@ -101,8 +102,12 @@ int detach_run(const struct request *request)
 	bool attached;
 	int err = session_begin(&maps, &attached);
 
-	if (err)
+	if (!err)
+		err = pins_need_writable();
+	if (err) {
+		maps_close(&maps);
 		return err;
+	}
 	if (!attached) {
 		/* Nothing, or what a killed run left. */
 		err = teardown(&maps);

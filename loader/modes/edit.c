@@ -19,8 +19,10 @@ int edit_run(const struct request *request)
 			"nothing is attached, so there is no allowlist to edit; attach a service first: --cgroup PATH --port LIST");
 	err = ports_edit(maps.ports, &request->ports,
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
-	if (!err)
+	if (!err) {
+		session_cover(&maps);
 		err = session_sweep(&maps);
+	}
 	maps_close(&maps);
 	return err;
 }

@@ -7,7 +7,7 @@
 #include "report.h"
 #include "attached/services.h"
 #include "modes/session.h"
-#include "attached/strip_links.h"
+#include "attached/strip_cover.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes/session.h"
+#include "host/cgroup_path.h"
 #include "host/cgroup_tree.h"
 #include "host/rights.h"
+#include "attached/hidden.h"
 #include "attached/lock.h"
+#include "attached/netns_find.h"
 #include "attached/repair.h"
 #include "report.h"
+#include "attached/strip_cover.h"
 #include "attached/strip_links.h"
 #include "attached/summary.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,7 +22,9 @@ int session_begin(struct maps *ret, bool *ret_attached)
 
 	if (!err)
 		err = lock_take();
-	return err ? err : maps_open(ret, ret_attached);
+	if (!err)
+		err = maps_open(ret, ret_attached);
+	return err || *ret_attached ? err : hidden_look();
 }
 
 int session_cgroups(const struct request *request, struct cgroup **ret)
@@ -47,6 +54,22 @@ int session_sweep(const struct maps *maps)
 	if (!err)
 		summary_narrow(maps);
 	return err;
+}
+
+void session_cover(const struct maps *maps)
+{
+	struct netns_set set = { 0 };
+	struct mma_netns entry;
+	int err = netns_add_own(&set);
+
+	if (!err)
+		err = netns_add_covered(&set, maps);
+	for (size_t i = 0; !err && i < set.n; i++)
+		if (!bpf_map_lookup_elem(maps->netns, &set.list[i].cookie, &entry))
+			err = strip_cover(maps, &set.list[i]);
+	if (err)
+		fault_note(NULL, NULL);
+	netns_free(&set);
 }
 
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set)

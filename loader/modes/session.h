@@ -19,6 +19,10 @@ int session_cgroups(const struct request *request, struct cgroup **ret);
  * runs left. Then the list is as it stays: it is summarised for upgrade. */
 int session_sweep(const struct maps *maps);
 
+/* Puts strip right in every covered namespace, for a mode whose work is another: what
+ * fails is a note. */
+void session_cover(const struct maps *maps);
+
 /* Adds the namespaces that the processes of this cgroup are in. */
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
 

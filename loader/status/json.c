@@ -128,6 +128,7 @@ static json_t *netns_json(const struct status *status, const struct status_netns
 		return ret;
 	json_object_set_new(ret, "interfaces", json_integer((json_int_t)netns->strip.interfaces));
 	json_object_set_new(ret, "uncovered", json_integer((json_int_t)netns->strip.uncovered));
+	json_object_set_new(ret, "behind", json_integer((json_int_t)netns->strip.behind));
 	json_object_set_new(ret, "mptcp_enabled", json_boolean(netns->mptcp_enabled == 1));
 	json_object_set_new(ret, "open_ports", open_ports_json(status, netns));
 	json_object_set_new(ret, "paths", manager_json(netns));
@@ -162,11 +163,12 @@ int status_print_json(const struct status *status)
 		json_array_append_new(services, service_json(status, &status->services[i]));
 	for (size_t i = 0; i < status->n_netns; i++)
 		json_array_append_new(netns, netns_json(status, &status->netns[i]));
-	all = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+	all = json_pack("{s:i, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
 			"version", MMA_VERSION, "armed", status->reason == NULL, "reason",
-			status->reason ? json_string(status->reason) : json_null(), "ports",
-			ports_json(status), "services", services, "netns", netns, "accounting",
-			accounting_json(status), "list_watch", list_watch_json(status));
+			status->reason ? json_string(status->reason) : json_null(), "doubt",
+			status->doubt, "ports", ports_json(status), "services", services, "netns",
+			netns, "accounting", accounting_json(status), "list_watch",
+			list_watch_json(status));
 	if (!all || json_dumpf(all, stdout, JSON_INDENT(2)))
 		err = fault(EIO, "--json: cannot be written");
 	else

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status/reading.h"
+#include "attached/hidden.h"
 #include "attached/observers.h"
 #include "host/cgroup_tree.h"
 #include "host/netstat.h"
@@ -214,6 +215,7 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	status->attached = true;
 	if (!programs_armed(&status->reason) && !services)
 		status->reason = "no service is attached";
+	status->doubt = status->reason ? NULL : programs_doubt();
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	status->unwatched = observer_reason(OBSERVER_LIST);
 	if (!status->unwatched && !summary_is_known(maps))
@@ -287,7 +289,7 @@ const char *status_listener_reason(const struct status *status,
 	if (listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
-		return "not on the list, but strip is missing: run --refresh";
+		return "not on the list, which is not enforced everywhere: run --refresh";
 	return "not on the list: connections are TCP";
 }
 
@@ -302,7 +304,7 @@ int status_read(struct status *ret)
 {
 	struct maps maps = MAPS_CLOSED;
 	bool attached;
-	int err;
+	int err, hidden;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->reason = "nothing is attached";
@@ -310,6 +312,11 @@ int status_read(struct status *ret)
 	err = maps_open(&maps, &attached);
 	if (!err && attached) /* else that is the answer */
 		err = read_attachment(&maps, ret);
+	hidden = err ? 0 : hidden_look();
+	if (!attached)
+		err = hidden ? hidden : err;
+	else if (hidden) /* what is in sight is told as well */
+		fault_note(NULL, NULL);
 	maps_close(&maps);
 	return err;
 }

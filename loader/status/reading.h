@@ -8,7 +8,7 @@
 #include "host/cgroup.h"
 #include "host/listeners.h"
 #include "host/path_manager.h"
-#include "attached/strip_links.h"
+#include "attached/strip_cover.h"
 
 struct status_service {
 	struct cgroup cgroup;
@@ -38,6 +38,7 @@ struct status_netns {
 struct status {
 	bool attached; /* there is anything at all */
 	const char *reason; /* why it is not armed, NULL: armed */
+	const char *doubt; /* of what is armed, NULL: none */
 	const char *uncounted; /* why connections are not counted, NULL: they are */
 	const char *unwatched; /* why every socket of a service is upgraded, whatever the
 				* list grants; NULL: those that can use it are */

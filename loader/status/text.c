@@ -209,6 +209,8 @@ static void print_paths(const struct status_netns *netns)
 
 static void print_netns(const struct status *status, const struct status_netns *netns)
 {
+	char name[4 * sizeof(netns->strip.before)];
+
 	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
 	if (!netns->reachable) {
 		printf("  covered; no process of a service is in it now\n");
@@ -216,6 +218,11 @@ static void print_netns(const struct status *status, const struct status_netns *
 	}
 	if (!netns->covered)
 		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
+	else if (netns->strip.behind)
+		printf("  %zu of %zu interfaces: the allowlist is NOT enforced: run --refresh\n"
+		       "    (on %s another program comes first: %s, id %u)\n",
+		       netns->strip.uncovered, netns->strip.interfaces, netns->strip.first_behind,
+		       visible(netns->strip.before, name, sizeof(name)), netns->strip.before_id);
 	else if (netns->strip.uncovered)
 		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
 		       netns->strip.uncovered, netns->strip.interfaces,
@@ -242,6 +249,8 @@ void status_print_text(const struct status *status)
 	       status->reason ? status->reason : "");
 	if (!status->attached)
 		return;
+	if (status->doubt)
+		printf("%-*s %s\n", INDENT, "in doubt", status->doubt);
 	print_ports(status);
 	if (status->uncounted)
 		printf("connections not available: %s\n", status->uncounted);

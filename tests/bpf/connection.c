@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,6 +84,30 @@ int tcp_begin_connect(const char *address, uint16_t port)
 	if (!connect(fd, &a.any, len) || errno != EINPROGRESS)
 		fail_because("connect to %s: %s", address, strerror(errno));
 	return fd;
+}
+
+int tcp_await_retransmission(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	for (int ms = 0; ms < SECONDS * 1000 && !info.tcpi_total_retrans; ms++) {
+		struct pollfd done = { .fd = fd, .events = POLLOUT };
+
+		if (poll(&done, 1, 1))
+			fail_because("the connection is established, or has failed");
+		len = sizeof(info);
+		assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	}
+	return (int)info.tcpi_total_retrans;
+}
+
+void tcp_await_connected(int fd)
+{
+	struct pollfd done = { .fd = fd, .events = POLLOUT };
+
+	assert_int_equal(poll(&done, 1, SECONDS * 1000), 1);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 }
 
 int tcp_accept(int listener)

@@ -16,6 +16,11 @@ int tcp_listen(const char *address, uint16_t *port);
 int tcp_connect(const char *address, uint16_t port);
 /* Sends the SYN, and does not wait for the answer. */
 int tcp_begin_connect(const char *address, uint16_t port);
+/* Waits until its SYN was sent again: how often it was. That nothing was answered
+ * until then is a part of it. */
+int tcp_await_retransmission(int fd);
+/* Waits for the answer; the socket blocks then. */
+void tcp_await_connected(int fd);
 int tcp_accept(int listener);
 void tcp_close(int fd);
 

@@ -256,12 +256,58 @@ static void credit(void **state)
 	tcp_close(server);
 }
 
+/* A packet that should be stripped and cannot be written does not leave, and TCP sends
+ * another: the connection is plain TCP as soon as there is memory again. */
+static void unwritable(void **state)
+{
+	const struct row *row = *state;
+	struct connection c = { -1, -1 };
+	uint16_t port = 0;
+	int server;
+
+	begin();
+	server = listener(row, row->connect, &port);
+	if (row->syncookies)
+		rig_sysctl(row->server_at, "ipv4/tcp_syncookies", "2");
+	rig_unwritable(true);
+	go(row->client_at, row->client);
+	c.client = tcp_begin_connect(row->connect, port);
+	go(HERE, NOBODY);
+	assert_true(tcp_await_retransmission(c.client) > 0);
+	assert_int_equal(rig_count(&rig, SERVICE_SLOT, MMA_STRIPPED_SYN), 0);
+	assert_int_equal(rig_count(&rig, SERVICE_SLOT, MMA_STRIPPED_SYNACK), 0);
+	rig_unwritable(false);
+	tcp_await_connected(c.client);
+	c.server = tcp_accept(server);
+	connection_check(&c, false);
+	connection_close(&c);
+	/* And what need not be written is let through. */
+	rig_unwritable(true);
+	rig_allow(&rig, port, B);
+	go(row->client_at, row->client);
+	c.client = tcp_connect(row->connect, port);
+	go(HERE, NOBODY);
+	c.server = tcp_accept(server);
+	rig_unwritable(false);
+	connection_check(&c, true);
+	connection_close(&c);
+	tcp_close(server);
+}
+
+static const struct row unwritten[] = {
+	{ "a SYN-ACK that cannot be written", SERVER, FROM_PEER, .connect = HERE_IPV4 },
+	{ "a SYN-ACK that cannot be written, syncookies", SERVER, FROM_PEER, .connect = HERE_IPV4,
+	  .syncookies = true },
+	{ "a SYN that cannot be written", CLIENT, .server_at = PEER, .connect = PEER_IPV4 },
+};
+
 int main(void)
 {
 	static struct suite suite;
 	int failed;
 
 	add_table(&suite, connects, rows);
+	add_table(&suite, unwritable, unwritten);
 	add_test(&suite, "an edit counts from the next handshake on", live_edit, NULL);
 	add_test(&suite, "nested: the nearest one is credited", credit, NULL);
 	failed = run_suite("live", &suite);

@@ -47,7 +47,20 @@ static bool needs_trampoline(const char *name)
 	       !strncmp(name, "watch", strlen("watch"));
 }
 
-static struct bpf_object *load(const char *file)
+/* Maps of the same name become those of another object. */
+static void share_maps(struct bpf_object *object, const struct bpf_object *with)
+{
+	struct bpf_map *map, *other;
+
+	bpf_object__for_each_map(map, object)
+	{
+		other = bpf_object__find_map_by_name(with, bpf_map__name(map));
+		if (other && !bpf_map__is_internal(map))
+			assert_int_equal(bpf_map__reuse_fd(map, bpf_map__fd(other)), 0);
+	}
+}
+
+static struct bpf_object *load(const char *file, const struct bpf_object *share)
 {
 	struct bpf_object *object;
 	struct bpf_program *program;
@@ -61,6 +74,8 @@ static struct bpf_object *load(const char *file)
 	bpf_object__for_each_program(program,
 				     object) if (needs_trampoline(bpf_program__name(program)))
 		bpf_program__set_autoload(program, false);
+	if (share)
+		share_maps(object, share);
 	err = bpf_object__load(object);
 	if (err) {
 		bpf_object__close(object);
@@ -71,12 +86,17 @@ static struct bpf_object *load(const char *file)
 
 struct bpf_object *load_product(void)
 {
-	return load(PRODUCT_OBJECT);
+	return load(PRODUCT_OBJECT, NULL);
 }
 
 struct bpf_object *load_fixture(void)
 {
-	return load(FIXTURE_OBJECT);
+	return load(FIXTURE_OBJECT, NULL);
+}
+
+struct bpf_object *load_unwritable(const struct bpf_object *product)
+{
+	return load(UNWRITABLE_OBJECT, product);
 }
 
 int program_fd(const struct bpf_object *object, const char *name)

@@ -16,6 +16,9 @@ void need_bpf(void);
 struct bpf_object *load_product(void);
 struct bpf_object *load_fixture(void);
 
+/* strip that can write no packet, over the maps of the product. */
+struct bpf_object *load_unwritable(const struct bpf_object *product);
+
 int program_fd(const struct bpf_object *object, const char *name);
 int map_fd(const struct bpf_object *object, const char *name);
 

@@ -120,6 +120,28 @@ void rig_strip(const char *interface)
 	links[n_links++] = link;
 }
 
+static void replace_strip(const struct bpf_object *by)
+{
+	struct bpf_program *strip = bpf_object__find_program_by_name(by, "strip");
+
+	assert_non_null(strip);
+	for (unsigned int i = 0; i < n_links; i++)
+		assert_int_equal(bpf_link__update_program(links[i], strip), 0);
+}
+
+void rig_unwritable(bool on)
+{
+	struct bpf_object *unwritable;
+
+	if (!on) {
+		replace_strip(object);
+		return;
+	}
+	unwritable = load_unwritable(object);
+	replace_strip(unwritable);
+	bpf_object__close(unwritable); /* the links hold the program */
+}
+
 void rig_offload(const char *interface, bool on)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM, .data = on };

@@ -58,6 +58,9 @@ void rig_sysctl(enum where where, const char *name, const char *value);
 /* Checksums made by the device, or before it. */
 void rig_offload(const char *interface, bool on);
 
+/* From now on strip can write no packet, as where memory is out; or it can again. */
+void rig_unwritable(bool on);
+
 /* strip on an interface of HERE, as the loader attaches it. */
 void rig_strip(const char *interface);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PATH of --cgroup, on a machine with these mounts and no directory. */
 #include "fuzz.h"
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,17 @@ int __wrap_stat(const char *name, struct stat *ret)
 		return __real_stat(name, ret);
 	errno = ENOENT;
 	return -1;
+}
+
+DIR *__real_opendir(const char *name);
+DIR *__wrap_opendir(const char *name);
+
+DIR *__wrap_opendir(const char *name)
+{
+	if (!at_work)
+		return __real_opendir(name);
+	errno = ENOENT;
+	return NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

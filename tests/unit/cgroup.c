@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PATH of --cgroup, on a machine whose mounts and own cgroup are the test's. */
-#include "host/cgroup.h"
+#include "host/cgroup_path.h"
 #include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"
@@ -54,6 +54,23 @@ static const struct good {
 	  FS SERVICE },
 	{ "self in a sub-cgroup of the service's own", UNIFIED, "0::" SERVICE "/control\n", "self",
 	  SERVICE "/control", FS SERVICE "/control" },
+	{ "as systemctl, --status and /proc write it", UNIFIED, "", SERVICE, SERVICE, FS SERVICE },
+	{ "the same, hybrid", HYBRID, "", SERVICE, SERVICE, FS "/unified" SERVICE },
+	{ "the same, on a subtree that is bind-mounted", SUBTREE, "",
+	  "/machine.slice/c1/svc.service", "/machine.slice/c1/svc.service", FS "/svc.service" },
+	{ "the same, with slashes and dots", UNIFIED, "", "//system.slice/./postfix.service/",
+	  SERVICE, FS SERVICE },
+	{ "in a slice that is not there", UNIFIED, "", "/mail.slice/x", "/mail.slice/x",
+	  FS "/mail.slice/x" },
+	{ "in a cgroup of the root that is no slice", UNIFIED, "", "/lxc/mail", "/lxc/mail",
+	  FS "/lxc/mail" },
+	{ "a service in the root, which is not there", UNIFIED, "", "/postfix.service",
+	  "/postfix.service", FS "/postfix.service" },
+	{ "a unit in the root, which is there", UNIFIED, "", "nginx.service", "/nginx.service",
+	  FS "/nginx.service" },
+	{ "a unit that is nowhere", UNIFIED, "", "nowhere-to-be-found.service",
+	  "/nowhere-to-be-found.service", FS "/nowhere-to-be-found.service" },
+	{ "a slice's name", UNIFIED, "", "mail.slice", "/mail.slice", FS "/mail.slice" },
 	{ "self on a subtree that is bind-mounted", SUBTREE, "0::/machine.slice/c1/svc\n", "self",
 	  "/machine.slice/c1/svc", FS "/svc" },
 };
@@ -83,6 +100,22 @@ static const struct bad {
 	{ ".. at the start", UNIFIED, "", "../a", 2, "../a" DOTS },
 	{ "outside", UNIFIED, "", "/etc", 2, "/etc" NOT_INSIDE },
 	{ "beside the mount", UNIFIED, "", "/sys/fs/cgroups/a", 2, "/sys/fs/cgroups/a" NOT_INSIDE },
+	{ "the file of a unit", UNIFIED, "", "/etc/systemd/system/x.service", 2,
+	  "/etc/systemd/system/x.service" NOT_INSIDE },
+	{ "a slice, and a file has this path", UNIFIED, "", "/there.slice/file", 2,
+	  "/there.slice/file" NOT_INSIDE },
+	{ "a file of the hierarchy's root", UNIFIED, "", "/cgroup.procs", 2,
+	  "/cgroup.procs" NOT_INSIDE },
+	{ "a slice that the mount does not show", SUBTREE, "", SERVICE, 2, SERVICE NOT_INSIDE },
+	{ "a slice above the cgroup namespace", ABOVE, "", SERVICE, 2, SERVICE NOT_INSIDE },
+	{ "a unit's name", UNIFIED, "", "postfix.service", 2,
+	  "postfix.service: the name of a unit; give the path of its cgroup, " SERVICE },
+	{ "a line of /proc/PID/cgroup", UNIFIED, "", "0::" SERVICE, 2,
+	  "0::" SERVICE ": not a path; give what follows 0::" },
+	{ "a line of systemctl show", UNIFIED, "", "ControlGroup=" SERVICE, 2,
+	  "ControlGroup=" SERVICE ": not a path; give what follows ControlGroup=" },
+	{ "one that is gone, of /proc/PID/cgroup", UNIFIED, "", SERVICE " (deleted)", 2,
+	  SERVICE " (deleted): not a path; leave out \"(deleted)\"" },
 	{ "the hybrid layout's tmpfs", HYBRID, "", FS "/a", 2, FS "/a" NOT_INSIDE },
 	{ "cgroup v1", HYBRID, "", FS "/pids/a", 2, FS "/pids/a" ON_V1 },
 	{ "the root of cgroup v1", HYBRID, "", FS "/pids", 2, FS "/pids" ON_V1 },
@@ -123,6 +156,12 @@ static void machine(const char *mounts, const char *own)
 	fake_dir(FS "/", 1);
 	fake_dir(FS "/unified/", 1);
 	fake_dir(FS "/a/cgroup.procs", 0);
+	fake_dir(FS "/cgroup.procs", 0);
+	fake_dir(FS "/lxc", 5);
+	fake_dir(FS "/nginx.service", 6);
+	fake_dir(FS "/system.slice/nginx.service", 7);
+	fake_dir(FS SERVICE, 8);
+	fake_dir("/there.slice/file", 0);
 	memset(&cgroup, 0xee, sizeof(cgroup));
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_FAKES 16
+#define MAX_FAKES 32
 
 static struct fake {
 	const char *name, *content;

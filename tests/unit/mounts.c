@@ -56,6 +56,26 @@ static const struct row {
 	{ "an empty file", "", "/a", NULL, NULL, NULL },
 };
 
+static const struct layered {
+	const char *name, *mounts, *over; /* NULL: nothing is */
+} layers[] = {
+#define BPF(device, point) "40 22 " device " / " point " rw - bpf bpf rw\n"
+#define HERE "/sys/fs/bpf"
+	{ "no mount of this type", ROOT, NULL },
+	{ "one", ROOT BPF("0:30", HERE), NULL },
+	{ "another one elsewhere", ROOT BPF("0:30", HERE) BPF("0:31", "/mnt"), NULL },
+	{ "another one below", ROOT BPF("0:30", HERE) BPF("0:31", HERE "/x"), NULL },
+	{ "one over another", ROOT BPF("0:30", HERE) BPF("0:31", HERE), HERE },
+	{ "another type over it", ROOT BPF("0:30", HERE) "41 22 0:31 / " HERE " rw - tmpfs x rw\n",
+	  HERE },
+	{ "one on a directory above", ROOT BPF("0:30", HERE) BPF("0:31", "/sys/fs"), "/sys/fs" },
+	{ "one on a directory above, before", ROOT BPF("0:31", "/sys/fs") BPF("0:30", HERE), NULL },
+	{ "one over another, and the first again",
+	  BPF("0:30", HERE) BPF("0:31", HERE) BPF("0:30", HERE), HERE },
+	{ "the same one twice", ROOT BPF("0:30", HERE) BPF("0:30", HERE), NULL },
+	{ "another type below", "40 22 0:30 / " HERE " rw - tmpfs x rw\n" BPF("0:31", HERE), NULL },
+};
+
 static struct mount found;
 
 static void lies_on(void **state)
@@ -134,6 +154,19 @@ static void long_fields(void **state)
 	assert_int_equal(strlen(found.point), PATH_MAX - 1);
 }
 
+static void covers(void **state)
+{
+	const struct layered *row = *state;
+	bool is;
+
+	fake_files_forget();
+	fake_file(MOUNTINFO, row->mounts);
+	assert_int_equal(mount_over(HERE, "bpf", &found, &is), 0);
+	assert_int_equal(is, row->over != NULL);
+	if (is)
+		assert_string_equal(found.point, row->over);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -142,6 +175,7 @@ int main(void)
 	add_test(&suite, "by type: the first one", by_type, NULL);
 	add_test(&suite, "no /proc: a fault", no_proc, NULL);
 	add_test(&suite, "fields longer than their place", long_fields, NULL);
+	add_table(&suite, covers, layers);
 	add_test(&suite, "every file was closed", no_file_is_open, NULL);
 	return run_suite("mounts", &suite);
 }

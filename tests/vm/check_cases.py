@@ -17,7 +17,7 @@ from mma import MPTCP, check, objects, resident, run, unshare
 
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 NAMES = ["root", "btf", "hook", "mptcp", "mptcp_ipv6", "upgrade", "follow", "tcx", "repair", "mptcp_state", "account",
-         "list_watch", "bpffs", "cgroup2", "mptcp_enabled", "paths", "blackhole", "ipsec"]
+         "list_watch", "bpffs", "cgroup2", "mptcp_enabled", "paths", "blackhole", "close_timeout", "ipsec"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 
@@ -256,6 +256,15 @@ def test_blackhole_from_the_kernels_counter(net, tmp_path):
     assert result == "warn" and "3 times" in text and "blackhole_timeout=0" in remedy
     sysctl("net.mptcp.blackhole_timeout", 0, net)
     assert check(netns=net, prepare=drops)[1]["blackhole"][0] == "ok"
+
+
+def test_how_long_a_session_without_a_path_stays(net):
+    if not os.path.exists("/proc/sys/net/mptcp/close_timeout"):
+        assert "60 s" in check()[1]["close_timeout"][1]
+        return
+    sysctl("net.mptcp.close_timeout", 17, net)
+    result, text, _ = check(netns=net)[1]["close_timeout"]
+    assert result == "ok" and "ends after 17 s" in text and "sysctl -w net.mptcp.close_timeout" in text
 
 
 # The service

@@ -10,8 +10,8 @@ import socket
 import pytest
 
 from check_cases import (NAMES, everything, failed, private, net, service, test_known_servers,  # noqa: F401 (tests)
-                         test_listeners, test_mptcp_off_where_a_service_is, test_only_cgroup_v1_in_this_mount_namespace,
-                         test_ordinary_user, test_ordinary_user_and_a_service)
+                         test_how_long_a_session_without_a_path_stays, test_listeners, test_mptcp_off_where_a_service_is,
+                         test_only_cgroup_v1_in_this_mount_namespace, test_ordinary_user, test_ordinary_user_and_a_service)
 from conftest import nothing_left
 from mma import (MPTCP, PINS, TCP, attach, check, fork, listen, mma, objects, run, so_protocol, status, sysctl,
                  wait_until)

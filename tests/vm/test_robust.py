@@ -13,6 +13,7 @@ from collections import Counter
 
 import pytest
 
+import links as links_of
 from conftest import nothing_left
 from mma import (HERE, MPTCP, PINS, TCP, Cgroup, _tool, attach, make_socket, map_dict, mma, objects, run,
                  so_protocol, status, wait_until)
@@ -74,6 +75,20 @@ def test_sixteen_at_once(cgroup):
     assert len({slot for slot, _ in map_dict("paths").values()}) == 16
     assert set(map_dict("cgroups")) == {g.id for g in groups}
     assert [protocol(cgroup=g) for g in groups] == [MPTCP] * 16
+
+
+def test_sixteen_at_once_and_many_interfaces(cgroup, net, interfaces=330):
+    """The first one is busy for longer than 5 s: the others wait while it gets on."""
+    links_of.batch(net.server, *(f"link add d{i} type dummy" for i in range(interfaces)))
+    groups = [Cgroup(parent=cgroup) for _ in range(16)]
+    begin = time.monotonic()
+    runs = [start("--cgroup", g, "--netns", f"/run/netns/{net.server}") for g in groups]
+    outcomes = [(*p.communicate(timeout=300), p.returncode) for p in runs]
+    took = time.monotonic() - begin
+    assert [(err, rc) for _, err, rc in outcomes if rc] == []
+    print(f"{took:.1f} s")
+    assert took > 5, "or nobody has waited long"
+    assert [protocol(cgroup=g, netns=net.server) for g in groups] == [MPTCP] * 16
 
 
 def test_sixteen_of_one(cgroup):

@@ -13,7 +13,7 @@ import pytest
 
 from invariant import PORT as NEVER_LISTED
 from mma import (CGROUPS, HERE, MPTCP, PINS, TCP, Cgroup, Map, attach, connect, counters, fork, inside, is_mptcp, join,
-                 listen, make_socket, mma, resident, run, so_protocol, sysctl, try_connection, unshare)
+                 listen, make_socket, mma, resident, run, so_protocol, status, sysctl, try_connection, unshare)
 
 FLAGS = [0, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK]
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
@@ -434,6 +434,31 @@ def test_self_in_control_subgroup(cgroup):
 def test_relative_path(cgroup):
     mma("--cgroup", cgroup.path[1:], check=True)
     assert protocol(cgroup=cgroup) == MPTCP
+
+
+def test_path_as_status_and_proc_write_it(cgroup):
+    """In a slice that is not there yet, too, and with every mode."""
+    inner = cgroup.child("mail.service")
+    with resident(cgroup=inner) as pid, open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+        path = f.read().strip().removeprefix("0::")
+    assert mma("--cgroup", path, check=True).out == f"attached {path}\n"
+    assert protocol(cgroup=inner) == MPTCP
+    assert mma("--check", "--cgroup", path).rc == 0
+    assert mma("--cgroup", "/later.slice/x.service", check=True).out == "attached /later.slice/x.service\n"
+    assert [s["path"] for s in status()["services"]] == ["/later.slice/x.service", path]
+    for path in [s["path"] for s in status()["services"]]:
+        mma("--detach", "--cgroup", path, check=True)
+    assert protocol(cgroup=inner) == TCP
+
+
+def test_name_of_a_unit(cgroup):
+    """Whose cgroup is not in the root: its path is proposed; and where there is none, the likely one."""
+    inner = cgroup.child("postfix@-.service")
+    done = mma("--cgroup", inner.name)
+    assert done == (2, "", f"mptcp-mail-attach: postfix@-.service: the name of a unit; give the path of its cgroup, {inner.path}\n")
+    assert not os.path.exists(PINS)
+    done = mma("--cgroup", "nginx.service", check=True)
+    assert "more likely /system.slice/nginx.service" in done.err
 
 
 def test_many_cgroups_in_one_run(cgroup):

@@ -93,6 +93,28 @@ def test_second_program_where_tasks_are_preempted(attached, preemption):
         assert (os.path.exists(link), line("^armed")) == (True, "armed       yes"), mode
 
 
+def test_debugfs_unmounted_later(attached, preemption):
+    """Whether the second program is needed can be told no more: what was right goes on being armed,
+    the doubt is told, and the next run ends it."""
+    link = f"{PINS}/links/upgrade_2"
+    preemption.mode = next(mode for mode in preemption.modes if mode in ("none", "voluntary"))
+    mma("--detach", check=True)
+    attach(attached)
+    assert not os.path.exists(link) and status()["doubt"] is None
+    run(["umount", "/sys/kernel/debug"])
+    try:
+        assert line("^armed") == "armed       yes"
+        assert "debugfs is not mounted" in line("in doubt") and "--refresh" in line("in doubt")
+        assert status()["armed"] and "debugfs" in status()["doubt"]
+        mma("--refresh", check=True)
+        assert os.path.exists(link)
+        assert status()["armed"] and status()["doubt"] is None
+        os.unlink(link)
+        assert not status()["armed"], "it was there, and is not"
+    finally:
+        run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"])
+
+
 def test_strip_link_unpinned(attached):
     total = netns_status()["interfaces"]
     assert netns_status()["uncovered"] == 0

@@ -18,7 +18,7 @@ import links
 import mma
 from mma import MPTCP, TCP
 
-TCX_NEXT, TCX_PASS, TCX_EGRESS = -1, 0, 47
+TCX_NEXT, TCX_PASS, TCX_DROP, TCX_EGRESS = -1, 0, 2, 47
 PORT = 7443
 
 
@@ -119,6 +119,16 @@ def test_namespace_that_goes(cgroup, namespaces):
     assert_covered(None, second)
 
 
+def test_interface_that_is_renamed(cgroup, net):
+    with mma.resident(cgroup=cgroup, netns=net.server):
+        mma.attach(cgroup)
+        links.batch(net.server, "link set s0 down", "link set s0 name mail0", "link set mail0 up")
+        assert mma.netns_status(net.server)["uncovered"] == 0
+        assert_covered(None, net.server)
+        mma.mma("--refresh", check=True)
+        assert_covered(None, net.server)
+
+
 def test_device_that_moves(cgroup, namespaces):
     """It takes its link along, and its index may be given anew."""
     here, there = namespaces("n1", "n2")
@@ -178,24 +188,148 @@ def foreign_link(ret, ifindex, before):
         os.close(program)
 
 
-def test_beside_another_program(cgroup):
-    """Ours goes before those that are there; one that is put before it later and
-    lets ours run changes nothing."""
-    links_there = [foreign_link(TCX_PASS, 1, before=True)]
+def assert_first(interface="lo", others=1, netns=None):
+    """Our program is first there, once, and all is covered; the kernel lets go of the older
+    one in its own time."""
+    mma.wait_until(lambda: egress(netns)[interface] == ["strip"] + ["foreign"] * others,
+                   f"strip is first on {interface}: {egress(netns)[interface]}")
+    assert mma.netns_status(netns)["uncovered"] == 0
+
+
+def in_netns(netns, function, *args):
+    """function(*args), a descriptor, made there."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with here, there:
+        mma.inside(lambda: socket.send_fds(there, [b"."], [function(*args)]), netns=netns)
+        return socket.recv_fds(here, 1, 1)[1][0]
+
+
+@contextlib.contextmanager
+def foreign(ret, ifindex=1, before=True):
+    fd = foreign_link(ret, ifindex, before)
     try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def test_beside_another_program(cgroup):
+    """Ours goes before those that are there."""
+    with foreign(TCX_PASS):
         mma.attach(cgroup)
         assert egress()["lo"] == ["strip", "foreign"]
-        links_there.append(foreign_link(TCX_NEXT, 1, before=True))
-        assert egress()["lo"] == ["foreign", "strip", "foreign"]
+        with foreign(TCX_NEXT, before=False):
+            assert egress()["lo"] == ["strip", "foreign", "foreign"]
+            mma.mma("--refresh", check=True)
+            assert_first(others=2)
+            mma.mma("--detach", check=True)
+            assert egress()["lo"] == ["foreign", "foreign"]
+
+
+RUNS = {"refresh": ["--refresh"], "cgroup": ["--cgroup"], "allow": ["--allow", "9"], "deny": ["--deny", "9"],
+        "detach of another": ["--detach", "--cgroup", "other.slice"]}
+
+
+@pytest.mark.parametrize("args, ret", [*((args, TCX_PASS) for args in RUNS), ("refresh", TCX_NEXT), ("cgroup", TCX_DROP)])
+def test_another_program_that_puts_itself_first(args, ret, cgroup):
+    """It may end the chain, and no one can tell: the list is not enforced until the next run."""
+    args = [*RUNS[args], cgroup] if args == "cgroup" else RUNS[args]
+    mma.attach(cgroup, "--cgroup", "other.slice")
+    with foreign(ret):
+        assert egress()["lo"] == ["foreign", "strip"]
+        now = mma.netns_status(None)
+        assert (now["uncovered"], now["behind"]) == (1, 1)
+        text = mma.mma("--status", check=True).out
+        assert "allowlist is NOT enforced" in text and "on lo another program comes first: foreign" in text
         with mma.listen(PORT, cgroup=cgroup) as listener:
-            assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (False, False)
-        assert mma.netns_status(None)["uncovered"] == 0
+            if ret == TCX_PASS:
+                assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (True, True), "what it is all about"
+            mma.mma(*args, check=True)
+            assert_first()
+            if ret != TCX_DROP:
+                assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (False, False)
+        assert_covered(None)
+    assert mma.netns_status(None)["behind"] == 0
+
+
+def test_first_again_in_every_namespace(cgroup, namespaces):
+    """Also behind two, twice, and after a device has moved with both."""
+    here, there = namespaces("n1", "n2")
+    links.batch(here, "link add d0 index 70 type dummy")
+    with mma.resident(cgroup=cgroup, netns=here), mma.resident(cgroup=cgroup, netns=there):
+        mma.attach(cgroup)
+        programs = []
+        for _ in range(2):
+            programs.append(in_netns(here, foreign_link, TCX_PASS, 70, True))
+            programs.append(in_netns(here, foreign_link, TCX_PASS, 1, True))
+        try:
+            assert mma.netns_status(here)["behind"] == 2
+            mma.mma("--refresh", check=True)
+            for interface in ("lo", "d0"):
+                assert_first(interface, 2, here)
+            programs.append(in_netns(here, foreign_link, TCX_PASS, 70, True))
+            links.batch(here, f"link set d0 netns {there}")
+            mma.mma("--refresh", check=True)
+            assert_first("d0", 3, there)
+            assert_covered(None, here, there)
+        finally:
+            for fd in programs:
+                os.close(fd)
+
+
+def test_never_without_while_it_is_put_first(cgroup, invariant):
+    """A program that lets ours run changes nothing on the wire: so any moment without ours shows."""
+    mma.attach(cgroup)
+    for _ in range(5):
+        with foreign(TCX_NEXT):
+            mma.mma("--refresh", check=True)
+            assert egress()["lo"][0] == "strip"
+
+
+def test_killed_while_it_is_put_first(cgroup):
+    mma.attach(cgroup)
+    with foreign(TCX_PASS):
+        start = time.monotonic()
         mma.mma("--refresh", check=True)
-        mma.mma("--detach", check=True)
-        assert egress()["lo"] == ["foreign", "foreign"]
+        whole = time.monotonic() - start
+        assert_first()
+    killed = 0
+    for i in range(6):
+        with foreign(TCX_PASS):
+            killed += kill_after(whole * (i + 1) / 7, "--refresh")
+            assert "strip" in egress()["lo"]
+            mma.mma("--refresh", check=True)
+            assert_first()
+            assert_covered(None)
+    assert killed
+
+
+def test_another_program_that_puts_itself_first_each_time(cgroup):
+    """A run does not fight it for ever."""
+    mma.attach(cgroup)
+
+    def always_first():
+        held = []
+        while True:
+            if egress()["lo"][0] == "strip":
+                held.append(foreign_link(TCX_NEXT, 1, before=True))
+                for fd in held[:-1]:
+                    os.close(fd)
+                del held[:-1]
+
+    pid, r = mma.fork(always_first)
+    try:
+        mma.wait_until(lambda: egress()["lo"][0] == "foreign", "it is first")
+        for _ in range(3):
+            done = mma.mma("--refresh", timeout=60)
+            assert done.rc == 0 or (done.rc == 1 and "each time" in done.err and "foreign" in done.err), done
+            assert "strip" in egress()["lo"]
     finally:
-        for fd in links_there:
-            os.close(fd)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(r)
+    mma.mma("--refresh", check=True)
+    assert_first(others=0)
 
 
 def kill_after(seconds, *args):

@@ -2,7 +2,9 @@
 """Network interfaces that appear are covered through udev: the rule, the unit it
 starts, and the moments at which that could be missed."""
 
+import fcntl
 import os
+import subprocess
 
 import pytest
 
@@ -64,12 +66,40 @@ def test_a_refresh_that_fails_is_seen(add):
     os.chmod("/usr/sbin/mptcp-mail-attach", 0o644)
     try:
         add("fail0")
-        wait_until(lambda: show(REFRESH, "ActiveState") == "failed", "the unit fails")
+        wait_until(lambda: show(REFRESH, "SubState") == "auto-restart", "the unit fails, and will try again")
+        assert show(REFRESH, "Result") == "exit-code"
         assert "Permission denied" in str([e["MESSAGE"] for e in journal(REFRESH)[REFRESH]])
     finally:
         os.chmod("/usr/sbin/mptcp-mail-attach", 0o755)
     add("fail1")
     wait_until(lambda: uncovered()[1] == 0, "the next one covers both")
+
+
+@pytest.mark.usefixtures("server")
+def test_a_refresh_that_does_not_get_the_lock(add):
+    """It gives up after 5 s, and is tried again until it is done."""
+    with open("/run/mptcp-mail-attach.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        add("held0")
+        wait_until(lambda: "held by another run" in str(journal(REFRESH)[REFRESH]), "it gives up")
+        assert uncovered()[1] == 1
+    wait_until(lambda: uncovered()[1] == 0, "the interface is covered when the lock is free")
+    wait_until(idle, "and that is all")
+
+
+@pytest.mark.usefixtures("server")
+def test_an_interface_appears_during_daemon_reload(add):
+    """What systemd is asked for while it reads its units anew is not lost, and it takes none of our
+    programs off, as it does with its own for a moment."""
+    n, bad = uncovered()
+    assert bad == 0
+    reloads = [subprocess.Popen(["systemctl", "daemon-reload"]) for _ in range(3)]
+    for i in range(4):
+        add(f"reload{i}")
+    assert mma.status()["armed"]
+    assert [p.wait(timeout=60) for p in reloads] == [0] * 3
+    wait_until(lambda: uncovered() == (n + 4, 0), "each carries strip")
+    wait_until(idle, "the refresh ends")
 
 
 @pytest.fixture(scope="module")
