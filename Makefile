@@ -6,6 +6,7 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SBINDIR  = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec
 MANDIR   = $(PREFIX)/share/man
 DOCDIR   = $(PREFIX)/share/doc/mptcp-mail-attach
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
@@ -23,6 +24,7 @@ say   = @echo "  $(1)	$@"
 
 BUILD  := build
 BIN    := $(BUILD)/mptcp-mail-attach
+START  := $(BIN)-start
 VERSION := $(shell cat VERSION)
 
 # Linked statically: Debian 12's shared libbpf is too old for TCX.
@@ -46,16 +48,27 @@ BPF_SRC := $(filter-out bpf/audit.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
 SRC     := $(sort $(wildcard loader/*.c loader/*/*.c))
 OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
+# What a drop-in runs, in the service's own cgroup: small, hence no library.
+START_OBJ := $(BUILD)/start/start.o $(addprefix $(BUILD)/loader/,host/leave.o systemd/timespan.o)
 MADE    := $(BUILD)/mma.skel.h $(BUILD)/audit.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
 
 .PHONY: all
-all: $(BIN)
+all: $(BIN) $(START)
 
 $(BIN): $(OBJ)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/loader/%.o: loader/%.c $(MADE)
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CPPFLAGS) $(CFLAGS_OURS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(START): $(START_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/start/%.o: start/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_OURS) $(CPPFLAGS) $(CFLAGS_OURS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -100,7 +113,7 @@ deps:
 
 MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
-EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*/*.conf))
+EXAMPLES := $(patsubst dist/%,%,$(wildcard dist/examples/*.service dist/examples/*/*.*))
 
 .PHONY: man
 man: $(MAN)
@@ -110,19 +123,22 @@ $(MAN): man/mptcp-mail-attach.8.scd VERSION | $(BUILD)/loader
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | scdoc > $@.tmp && mv $@.tmp $@
 
 # What names the command, names it where it is installed.
-at_sbin = sed 's|/usr/sbin/|$(SBINDIR)/|' $(1) | install -D -m 0644 /dev/stdin "$(DESTDIR)$(2)"
+at_sbin = sed 's|/usr/sbin/|$(SBINDIR)/|; s|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | install -D -m 0644 /dev/stdin "$(DESTDIR)$(2)"
 
 .PHONY: install uninstall
-install: $(BIN) $(MAN)
+install: $(BIN) $(START) $(MAN)
 	install -D -m 0755 $(BIN) "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach"
+	install -D -m 0755 $(START) "$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach-start"
 	install -D -m 0644 $(MAN) "$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8"
 	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
 	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
+	install -D -m 0644 docs/metrics.md "$(DESTDIR)$(DOCDIR)/metrics.md"
 	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
 uninstall:
 	rm -f "$(DESTDIR)$(SBINDIR)/mptcp-mail-attach" \
+		"$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach-start" \
 		"$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8" \
 		"$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach" \
 		"$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules" \
@@ -157,7 +173,7 @@ check:
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-limits sd-debian12
 
 .PHONY: demo
 demo:
@@ -175,6 +191,6 @@ bench:
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(START_OBJ:.o=.d)
 
 -include tests/tests.mk

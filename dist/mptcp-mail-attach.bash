@@ -13,11 +13,12 @@ _mptcp_mail_attach_options() {
 	*" --enable "*) echo "--port --no-repair --now $common" ;;
 	*" --disable "*) echo "--now $common" ;;
 	*" --allow "*|*" --deny "*|*" --refresh "*) echo "$common" ;;
-	*" --status "*) echo "--json $common" ;;
+	*" --status "*) echo "--json --openmetrics $common" ;;
+	*" --connections "*) echo "--cgroup --watch --json $common" ;;
 	*" --check "*) echo "--cgroup --json $common" ;;
 	*" --audit "*) echo "--cgroup --duration --json $common" ;;
-	*" --cgroup "*) echo "--cgroup --port --netns --no-repair --detach --check --audit $common" ;;
-	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --check --audit --help --version -h -V $common" ;;
+	*" --cgroup "*) echo "--cgroup --port --netns --no-repair --detach --connections --check --audit $common" ;;
+	*) echo "--cgroup --detach --allow --deny --refresh --enable --disable --status --connections --check --audit --help --version -h -V $common" ;;
 	esac
 }
 
@@ -64,7 +65,7 @@ _mptcp_mail_attach_units() {
 _mptcp_mail_attach_enabled() {
 	local file
 
-	for file in /etc/systemd/system/*.d/mptcp-mail-attach.conf; do
+	for file in /etc/systemd/system/*.d/{,zz-}mptcp-mail-attach.conf; do
 		[[ ! -e $file ]] || printf '%s\n' "$(basename "${file%.d/*}")"
 	done
 }

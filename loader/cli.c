@@ -17,6 +17,7 @@ enum takes {
 	TAKES_PORTS, /* into request.ports, and into the struct words */
 	TAKES_FLAG, /* sets the bool at the offset */
 	TAKES_SECONDS, /* into the unsigned int at the offset */
+	TAKES_INTERVAL, /* the same, and 2 where no number follows */
 	TAKES_VERBOSE,
 	TAKES_QUIET,
 };
@@ -35,7 +36,8 @@ static const struct option_row {
 } table[] = {
 #define AT(field) offsetof(struct request, field)
 	{ "cgroup", 0, "PATH|self", TAKES_WORD, AT(cgroups), MODE_NONE,
-	  BIT(MODE_ATTACH) | BIT(MODE_DETACH) | BIT(MODE_CHECK) | BIT(MODE_AUDIT),
+	  BIT(MODE_ATTACH) | BIT(MODE_DETACH) | BIT(MODE_CHECK) | BIT(MODE_AUDIT) |
+		  BIT(MODE_CONNECTIONS),
 	  "attach the cgroup at PATH, or this one" },
 	{ "port", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_NONE,
 	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "add to the allowlist; default: mail ports" },
@@ -59,6 +61,10 @@ static const struct option_row {
 	  "and restart the units" },
 	{ "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
 	  "what the kernel does now" },
+	{ "connections", 0, NULL, TAKES_NOTHING, 0, MODE_CONNECTIONS, BIT(MODE_CONNECTIONS),
+	  "the live connections, with their paths" },
+	{ "watch", 0, "[S]", TAKES_INTERVAL, AT(watch), MODE_NONE, BIT(MODE_CONNECTIONS),
+	  "again every S seconds (2), until ^C" },
 	{ "check", 0, NULL, TAKES_NOTHING, 0, MODE_CHECK, BIT(MODE_CHECK),
 	  "can this machine do it, and what to do if not" },
 	{ "audit", 0, NULL, TAKES_NOTHING, 0, MODE_AUDIT, BIT(MODE_AUDIT),
@@ -66,7 +72,10 @@ static const struct option_row {
 	{ "duration", 0, "S", TAKES_SECONDS, AT(duration), MODE_NONE, BIT(MODE_AUDIT),
 	  "for S seconds, not until ^C" },
 	{ "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE,
-	  BIT(MODE_STATUS) | BIT(MODE_CHECK) | BIT(MODE_AUDIT), "the same for programs" },
+	  BIT(MODE_STATUS) | BIT(MODE_CHECK) | BIT(MODE_AUDIT) | BIT(MODE_CONNECTIONS),
+	  "the same for programs" },
+	{ "openmetrics", 0, NULL, TAKES_FLAG, AT(openmetrics), MODE_NONE, BIT(MODE_STATUS),
+	  "the same for Prometheus" },
 	{ "verbose", 'v', NULL, TAKES_VERBOSE, 0, MODE_NONE, ~0U,
 	  "say more; twice: libbpf's own log" },
 	{ "quiet", 'q', NULL, TAKES_QUIET, 0, MODE_NONE, ~0U, "errors only, no notes" },
@@ -104,7 +113,7 @@ static void add_word(struct words *words, char *word)
 	words->list[words->n++] = word;
 }
 
-static int read_seconds(const char *text, unsigned int *ret)
+static int read_seconds(const char *name, const char *text, unsigned int *ret)
 {
 	char *end;
 	long seconds;
@@ -112,7 +121,7 @@ static int read_seconds(const char *text, unsigned int *ret)
 	errno = 0;
 	seconds = strtol(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || seconds < 1 || seconds > MAX_SECONDS)
-		return fault_usage("--duration %s: not a number of seconds from 1 to %d", text,
+		return fault_usage("--%s %s: not a number of seconds from 1 to %d", name, text,
 				   MAX_SECONDS);
 	*ret = (unsigned int)seconds;
 	return 0;
@@ -135,7 +144,9 @@ static int take(const struct option_row *row, char *argument, struct request *re
 		*(bool *)field = true;
 		break;
 	case TAKES_SECONDS:
-		return read_seconds(argument, field);
+		return read_seconds(row->name, argument, field);
+	case TAKES_INTERVAL:
+		return read_seconds(row->name, argument ? argument : "2", field);
 	case TAKES_VERBOSE:
 		ret->verbosity += ret->verbosity < 2;
 		break;
@@ -172,8 +183,11 @@ static int check_combination(const bool *given, struct request *ret)
 					   mode_word(ret->mode));
 	if (ret->mode == MODE_AUDIT && ret->cgroups.n != 1)
 		return fault_usage("--audit: goes with one --cgroup PATH; " SEE_HELP);
-	if (ret->mode == MODE_CHECK && ret->cgroups.n > 1)
-		return fault_usage("--check: goes with one --cgroup PATH at most; " SEE_HELP);
+	if ((ret->mode == MODE_CHECK || ret->mode == MODE_CONNECTIONS) && ret->cgroups.n > 1)
+		return fault_usage("--%s: goes with one --cgroup PATH at most; " SEE_HELP,
+				   mode_word(ret->mode));
+	if (ret->json && ret->openmetrics)
+		return fault_usage("--openmetrics with --json: one form at a time; " SEE_HELP);
 	return 0;
 }
 
@@ -183,6 +197,21 @@ static const struct option_row *row_of(int value, const struct option *options)
 		if (options[i].val == value)
 			return &table[i];
 	return NULL;
+}
+
+/* getopt takes an optional argument behind "=" alone; a number may be a word of its own. */
+static char *interval(int argc, char **argv)
+{
+	if (optarg || optind >= argc || argv[optind][0] < '0' || argv[optind][0] > '9')
+		return optarg;
+	return argv[optind++];
+}
+
+static int has_argument(const struct option_row *row)
+{
+	if (row->takes == TAKES_INTERVAL)
+		return optional_argument;
+	return row->argument ? required_argument : no_argument;
 }
 
 static int complain(int value, char **argv)
@@ -208,7 +237,7 @@ int cli_parse(int argc, char **argv, struct request *ret)
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		options[i].name = table[i].name;
-		options[i].has_arg = table[i].argument ? required_argument : no_argument;
+		options[i].has_arg = has_argument(&table[i]);
 		options[i].val = table[i].letter ? table[i].letter : LONG_ONLY + (int)i;
 		if (table[i].letter)
 			*letter++ = table[i].letter;
@@ -223,7 +252,9 @@ int cli_parse(int argc, char **argv, struct request *ret)
 		if (row->chooses != MODE_NONE)
 			err = choose(row->chooses, ret);
 		if (!err)
-			err = take(row, optarg, ret);
+			err = take(row,
+				   row->takes == TAKES_INTERVAL ? interval(argc, argv) : optarg,
+				   ret);
 	}
 	if (ret->mode == MODE_ENABLE || ret->mode == MODE_DISABLE)
 		while (!err && optind < argc)

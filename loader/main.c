@@ -3,6 +3,7 @@
 #include "audit/audit.h"
 #include "check/check.h"
 #include "cli.h"
+#include "connections/connections.h"
 #include "modes/modes.h"
 #include "host/rights.h"
 #include "report.h"
@@ -61,6 +62,8 @@ static int run_mode(const struct request *request)
 		return disable_run(request);
 	case MODE_STATUS:
 		return status_run(request);
+	case MODE_CONNECTIONS:
+		return connections_run(request);
 	case MODE_CHECK:
 		return check_run(request);
 	case MODE_AUDIT:

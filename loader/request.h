@@ -17,6 +17,7 @@ enum mode {
 	MODE_ENABLE,
 	MODE_DISABLE,
 	MODE_STATUS,
+	MODE_CONNECTIONS,
 	MODE_CHECK,
 	MODE_AUDIT,
 	MODE_VERSION,
@@ -36,9 +37,11 @@ struct request {
 	struct words port_texts; /* LISTs of --port as given, checked */
 	struct port_list ports; /* of --port, --allow or --deny */
 	bool json;
+	bool openmetrics; /* --openmetrics */
 	bool now; /* --now */
 	bool no_repair; /* --no-repair */
 	unsigned int duration; /* --duration, seconds; 0: until a signal */
+	unsigned int watch; /* --watch, seconds; 0: one look */
 	int verbosity; /* -1: -q, 1: -v, 2: -vv */
 };
 

@@ -12,13 +12,13 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
-UNIT     := options ports allowlist cgroup mounts netns report cli audit units
+UNIT     := options ports allowlist cgroup mounts netns report cli audit units timespan
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
 	      host/cgroup_find.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
-	      systemd/units.o systemd/systemd.o) \
+	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
 $(TESTS)/unit $(TESTS)/bpf $(TESTS)/fuzz:
@@ -125,8 +125,9 @@ fuzz-corpus: $(FUZZ_BIN)
 coverage:
 	@tests/coverage
 
-# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the table of it.
+# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the tables of it.
 .PHONY: servers
 servers:
 	@rc=0; tests/vm/servers/run || rc=$$?; \
-	tests/vm/servers/table build/servers >docs/servers.md.new && mv docs/servers.md.new docs/servers.md; exit $$rc
+	tests/vm/servers/table build/servers >docs/servers.md.new && mv docs/servers.md.new docs/servers.md; \
+	tests/vm/servers/lookups-table build/servers >docs/lookups.md.new && mv docs/lookups.md.new docs/lookups.md; exit $$rc

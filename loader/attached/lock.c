@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Never deleted: a second file of that name would be a second lock. */
 #define LOCK_FILE "/run/mptcp-mail-attach.lock"
@@ -103,7 +104,14 @@ int lock_take(void)
 			     LOCK_SECONDS);
 	if (err)
 		return fault(-err, LOCK_FILE ": cannot be locked (%s)", strerror(-err));
-	held = fd; /* which stays open: the lock goes with the process */
+	held = fd; /* which stays open: else the lock goes with the process */
 	lock_progress();
 	return 0;
+}
+
+void lock_release(void)
+{
+	if (held >= 0)
+		close(held);
+	held = -1;
 }

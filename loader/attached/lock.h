@@ -11,4 +11,7 @@ int lock_take(void);
 /* Tells those who wait that this run gets on: where much is done, at each step of it. */
 void lock_progress(void);
 
+/* Before a step that starts other runs of this command, and waits for them. */
+void lock_release(void);
+
 #endif

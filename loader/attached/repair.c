@@ -18,12 +18,13 @@
 static const struct hook {
 	const char *pin; /* of the program; a link's: this, "-" and the id */
 	enum bpf_attach_type type;
+	enum bpf_prog_type program;
 } hooks[] = {
 	/* Set comes last, and goes first: what it accepts, connect hands over. */
-	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT },
-	{ MMA_PIN_REPAIR_CONNECT4, BPF_CGROUP_INET4_CONNECT },
-	{ MMA_PIN_REPAIR_CONNECT6, BPF_CGROUP_INET6_CONNECT },
-	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT },
+	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
+	{ MMA_PIN_REPAIR_CONNECT4, BPF_CGROUP_INET4_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+	{ MMA_PIN_REPAIR_CONNECT6, BPF_CGROUP_INET6_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
 };
 
 #define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
@@ -64,7 +65,7 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 
 	if (!pin_link_info(name.name, BPF_LINK_TYPE_CGROUP, &there) &&
 	    there.cgroup.cgroup_id == id &&
-	    there.prog_id == pin_program_id(hook->pin, BPF_PROG_TYPE_CGROUP_SOCKOPT))
+	    there.prog_id == pin_program_id(hook->pin, hook->program))
 		return 0;
 	prog = pin_open(MMA_PIN_PROGS, hook->pin);
 	if (prog < 0)
@@ -189,7 +190,7 @@ int repair_sweep(const struct maps *maps)
 static bool is_effective(const struct hook *hook, int dir_fd)
 {
 	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY,
-	      wanted = pin_program_id(hook->pin, BPF_PROG_TYPE_CGROUP_SOCKOPT);
+	      wanted = pin_program_id(hook->pin, hook->program);
 	int err = bpf_prog_query(dir_fd, hook->type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n);
 
 	if (err && err != -ENOSPC) /* more than there is room for: the first ones are told */

@@ -9,24 +9,17 @@
 #include "report.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <inttypes.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_INTERFACES 64 /* that are counted */
 #define TIMEOUT "/proc/sys/net/mptcp/blackhole_timeout"
 #define CLOSE_TIMEOUT "/proc/sys/net/mptcp/close_timeout"
 
 struct state {
 	uint64_t cookie; /* 0: ours */
 	int enabled; /* 1, 0, or -errno */
-	int manager_err; /* 0, or why there is no manager */
-	struct path_manager manager;
-	int interfaces; /* that have an address for others to reach */
 	int policies; /* or -errno */
 	long long blackholes, timeout, close_timeout; /* -1: not there */
 };
@@ -46,55 +39,12 @@ static struct where where(const struct state *state)
 	return ret;
 }
 
-static bool reaches_others(const struct sockaddr *addr)
-{
-	if (!addr)
-		return false;
-	if (addr->sa_family == AF_INET) {
-		uint32_t v4 = ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr);
-
-		return v4 >> 24 != 127 && v4 >> 16 != 0xa9fe; /* 169.254: link-local */
-	}
-	if (addr->sa_family == AF_INET6) {
-		const struct in6_addr *v6 = &((const struct sockaddr_in6 *)addr)->sin6_addr;
-
-		return !IN6_IS_ADDR_LOOPBACK(v6) && !IN6_IS_ADDR_LINKLOCAL(v6);
-	}
-	return false;
-}
-
-/* Interfaces that could be a path of their own. */
-static int count_interfaces(void)
-{
-	const char *names[MAX_INTERFACES];
-	struct ifaddrs *all;
-	int n = 0;
-
-	if (getifaddrs(&all))
-		return 0;
-	for (struct ifaddrs *i = all; i && n < MAX_INTERFACES; i = i->ifa_next) {
-		bool known = false;
-
-		if (!(i->ifa_flags & IFF_UP) || (i->ifa_flags & IFF_LOOPBACK) ||
-		    !reaches_others(i->ifa_addr))
-			continue;
-		for (int k = 0; k < n; k++)
-			known |= !strcmp(names[k], i->ifa_name);
-		if (!known)
-			names[n++] = i->ifa_name;
-	}
-	freeifaddrs(all);
-	return n;
-}
-
 static int look(const struct netns *netns, void *data)
 {
 	struct state *ret = data;
 
 	ret->cookie = netns ? netns->cookie : 0;
 	ret->enabled = netns_mptcp_enabled();
-	ret->manager_err = path_manager_read(&ret->manager);
-	ret->interfaces = count_interfaces();
 	ret->policies = ipsec_policies_out();
 	ret->blackholes = netstat_mptcp("Blackhole");
 	ret->timeout = sysctl_number(TIMEOUT);
@@ -120,49 +70,6 @@ static void check_enabled(struct checks *checks, const struct state *states, siz
 		return;
 	}
 	check_ok(checks, name, "MPTCP is switched on (net.mptcp.enabled)");
-}
-
-/* More than one path: true where there was something to say. */
-static bool check_path(struct checks *checks, const struct state *state)
-{
-	const struct path_manager *manager = &state->manager;
-	static const char name[] = "paths";
-	struct where at = where(state);
-
-	if (state->manager_err) {
-		check_warn(checks, name, "see ip mptcp limits", "%sthe limits cannot be read (%s)",
-			   at.text, strerror(-state->manager_err));
-		return true;
-	}
-	if (state->manager.in_user_space)
-		return false;
-	if (!manager->subflows) {
-		check_warn(checks, name, "ip mptcp limits set subflows 2",
-			   "%sno additional path is allowed: a connection has one", at.text);
-		return true;
-	}
-	if (state->interfaces < 2 || manager->endpoints)
-		return false;
-	check_warn(
-		checks, name, "announce the others: ip mptcp endpoint add ADDRESS dev NAME signal",
-		"%s%d interfaces have addresses, and none is an endpoint: paths come from peers only",
-		at.text, state->interfaces);
-	return true;
-}
-
-static void check_paths(struct checks *checks, const struct state *states, size_t n)
-{
-	const struct path_manager *manager = &states[0].manager;
-
-	for (size_t i = 0; i < n; i++)
-		if (check_path(checks, &states[i]))
-			return;
-	if (states[0].manager.in_user_space)
-		check_ok(checks, "paths", "left to a path manager in user space");
-	else
-		check_ok(checks, "paths",
-			 "up to %u more for each connection; %u endpoints, %u announced",
-			 manager->subflows, manager->endpoints, manager->signal);
 }
 
 static void check_blackhole(struct checks *checks, const struct state *states, size_t n)
@@ -253,7 +160,7 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		states[0].cookie = 0; /* there is only one to tell of */
 	if (seen) {
 		check_enabled(checks, states, seen);
-		check_paths(checks, states, seen);
+		check_paths(checks, subject);
 		check_blackhole(checks, states, seen);
 		check_close_timeout(checks, states, seen);
 		check_ipsec(checks, states, seen);

@@ -24,6 +24,7 @@ void check_kernel(struct checks *checks, const struct check_subject *subject);
 void check_trials(struct checks *checks, const struct check_subject *subject);
 void check_bpffs(struct checks *checks, const struct check_subject *subject);
 void check_network(struct checks *checks, const struct check_subject *subject);
+void check_paths(struct checks *checks, const struct check_subject *subject);
 void check_service(struct checks *checks, const struct check_subject *subject);
 
 #endif

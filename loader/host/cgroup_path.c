@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/cgroup_path.h"
 #include "host/cgroup_find.h"
+#include "host/leave.h"
 #include "report.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup
  * namespace is some other cgroup. */
@@ -126,13 +129,17 @@ static int resolve_in(const char *arg, const struct mount *mount, const char *be
  * processes of a service in its sub-cgroup ".control" (Delegate=). */
 static int own_path(char *ret_path, size_t size)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX];
+	const char *told = getenv(SELF_PID);
+	char parent[32], name[64] = "/proc/self/cgroup", line[PATH_MAX];
+	FILE *file;
 	int err = -ENOENT;
 
+	snprintf(parent, sizeof(parent), "%d", getppid());
+	if (told && !strcmp(told, parent))
+		snprintf(name, sizeof(name), "/proc/%s/cgroup", parent);
+	file = fopen(name, "re");
 	if (!file)
-		return fault(errno, "/proc/self/cgroup: cannot be read (%s); mount proc",
-			     strerror(errno));
+		return fault(errno, "%s: cannot be read (%s); mount proc", name, strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
 		char *last;
 

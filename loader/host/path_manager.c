@@ -3,6 +3,7 @@
 #include "host/netlink.h"
 #include "host/netstat.h"
 
+#include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
@@ -82,6 +83,16 @@ static int each_endpoint(const struct nlmsghdr *message, void *ret)
 	return mnl_attr_parse(message, sizeof(struct genlmsghdr), read_endpoint, ret);
 }
 
+static int find_family(uint16_t *ret_family)
+{
+	char buffer[SMALL];
+	struct nlmsghdr *message =
+		generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
+
+	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
+	return netlink_ask(NETLINK_GENERIC, message, each_family, ret_family);
+}
+
 int path_manager_read(struct path_manager *ret)
 {
 	struct nlmsghdr *message;
@@ -91,9 +102,7 @@ int path_manager_read(struct path_manager *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->in_user_space = sysctl_number("/proc/sys/net/mptcp/pm_type") == USER_SPACE;
-	message = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
-	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	err = netlink_ask(NETLINK_GENERIC, message, each_family, &family);
+	err = find_family(&family);
 	if (err)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_LIMITS, NLM_F_ACK);
@@ -102,6 +111,75 @@ int path_manager_read(struct path_manager *ret)
 		return err;
 	message = generic_request(buffer, family, MPTCP_PM_CMD_GET_ADDR, NLM_F_DUMP);
 	return netlink_ask(NETLINK_GENERIC, message, each_endpoint, ret);
+}
+
+static int read_endpoint_field(const struct nlattr *attr, void *data)
+{
+	struct endpoint *ret = data;
+	uint16_t port = ret->address.port;
+
+	switch (mnl_attr_get_type(attr)) {
+	case MPTCP_PM_ADDR_ATTR_ADDR4:
+		ret->address = address_of(AF_INET, mnl_attr_get_payload(attr), port);
+		break;
+	case MPTCP_PM_ADDR_ATTR_ADDR6:
+		ret->address = address_of(AF_INET6, mnl_attr_get_payload(attr), port);
+		break;
+	case MPTCP_PM_ADDR_ATTR_PORT:
+		ret->address.port = mnl_attr_get_u16(attr);
+		break;
+	case MPTCP_PM_ADDR_ATTR_ID:
+		ret->id = mnl_attr_get_u8(attr);
+		break;
+	case MPTCP_PM_ADDR_ATTR_FLAGS:
+		ret->flags = mnl_attr_get_u32(attr);
+		break;
+	default:
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int add_endpoint(const struct nlattr *attr, void *data)
+{
+	struct endpoints *ret = data;
+	struct endpoint *list;
+
+	if (mnl_attr_get_type(attr) != MPTCP_PM_ATTR_ADDR)
+		return MNL_CB_OK;
+	list = realloc(ret->list, (ret->n + 1) * sizeof(*list));
+	if (!list) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	ret->list = list;
+	memset(&list[ret->n], 0, sizeof(*list));
+	mnl_attr_parse_nested(attr, read_endpoint_field, &list[ret->n++]);
+	return MNL_CB_OK;
+}
+
+static int each_endpoint_itself(const struct nlmsghdr *message, void *ret)
+{
+	return mnl_attr_parse(message, sizeof(struct genlmsghdr), add_endpoint, ret);
+}
+
+int endpoints_read(struct endpoints *ret)
+{
+	char buffer[SMALL];
+	uint16_t family = 0;
+	int err = find_family(&family);
+
+	if (err)
+		return err;
+	return netlink_ask(NETLINK_GENERIC,
+			   generic_request(buffer, family, MPTCP_PM_CMD_GET_ADDR, NLM_F_DUMP),
+			   each_endpoint_itself, ret);
+}
+
+void endpoints_free(struct endpoints *endpoints)
+{
+	free(endpoints->list);
+	memset(endpoints, 0, sizeof(*endpoints));
 }
 
 static int each_policy(const struct nlmsghdr *message, void *ret_count)

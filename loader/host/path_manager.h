@@ -4,6 +4,7 @@
 #ifndef MMA_PATH_MANAGER_H
 #define MMA_PATH_MANAGER_H
 
+#include "host/address.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +19,22 @@ struct path_manager {
 
 /* 0 or -errno: -ENOENT where the kernel has no MPTCP. */
 int path_manager_read(struct path_manager *ret);
+
+struct endpoint {
+	struct address address; /* port 0: that of the connection */
+	uint8_t id;
+	uint32_t flags; /* MPTCP_PM_ADDR_FLAG_… */
+};
+
+struct endpoints {
+	struct endpoint *list;
+	size_t n;
+};
+
+/* The endpoints themselves: 0 or -errno. The caller frees ret with
+ * endpoints_free(), start from { 0 }. */
+int endpoints_read(struct endpoints *ret);
+void endpoints_free(struct endpoints *endpoints);
 
 /* The number of outgoing IPsec policies: what they encapsulate is no TCP yet
  * where strip looks. -errno where that may not be asked. */

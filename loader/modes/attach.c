@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modes/modes.h"
+#include "host/leave.h"
 #include "attached/programs.h"
 #include "attached/repair.h"
 #include "report.h"
@@ -74,11 +75,14 @@ static int attach_all(struct run *run)
 		err = service_attach(&run->maps, &run->cgroups[i], &run->slots, &run->is_new[i]);
 	if (!err && run->programs)
 		err = programs_commit(run->programs, &run->maps);
-	if (!err)
-		err = session_sweep(&run->maps);
-	if (!err && run->programs)
-		err = services_sweep(&run->maps);
 	return err;
+}
+
+static void tidy(const struct run *run)
+{
+	session_tidy(&run->maps);
+	if (run->programs)
+		session_tidy_services(&run->maps);
 }
 
 /* After all that could fail: it keeps no attach from being done. */
@@ -122,6 +126,23 @@ static void tell(const struct run *run)
 		advise_namespace(&run->namespaces.list[i]);
 }
 
+/* "self": the cgroup is a service's, and its server's memory and time are not ours. A
+ * kill for want of memory would end the start, whatever the "-" of ExecStartPre= says. */
+static void leave_service(const struct request *request)
+{
+	for (size_t i = 0; i < request->cgroups.n; i++) {
+		int err;
+
+		if (strcmp(request->cgroups.list[i], "self"))
+			continue;
+		err = leave_cgroup();
+		if (err)
+			detail("self: cannot be left while programs are loaded (%s); the limits of this cgroup apply",
+			       strerror(-err));
+		return;
+	}
+}
+
 int attach_run(const struct request *request)
 {
 	static struct run run = { .maps = MAPS_CLOSED };
@@ -134,6 +155,7 @@ int attach_run(const struct request *request)
 	err = session_cgroups(request, &run.cgroups);
 	if (err)
 		return err;
+	leave_service(request);
 	run.is_new = calloc(request->cgroups.n, sizeof(*run.is_new));
 	err = run.is_new ? open_or_load(&run) : fault(ENOMEM, "cgroups: out of memory");
 	if (!err) {
@@ -141,6 +163,7 @@ int attach_run(const struct request *request)
 		if (err) {
 			take_back(&run);
 		} else {
+			tidy(&run);
 			repair(&run);
 			tell(&run);
 		}

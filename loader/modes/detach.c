@@ -90,7 +90,7 @@ static int detach_named(const struct request *request, const struct maps *maps)
 			advise_detached(&cgroups[i]);
 	} else if (!err) {
 		session_cover(maps);
-		err = session_sweep(maps);
+		session_tidy(maps);
 	}
 	free(cgroups);
 	return err;

@@ -3,6 +3,7 @@
 #include "systemd/dropin.h"
 #include "modes/modes.h"
 #include "report.h"
+#include "attached/lock.h"
 #include "attached/services.h"
 #include "host/rights.h"
 #include "modes/session.h"
@@ -112,40 +113,54 @@ static int detach_units(const struct units *units)
 	for (size_t i = 0; !err && i < units->n; i++)
 		err = detach_unit(&maps, &units->list[i]);
 	if (!err)
-		err = session_sweep(&maps);
+		session_tidy(&maps);
 	maps_close(&maps);
+	return err;
+}
+
+/* A unit may go while its drop-in stays. */
+static int check(const struct unit *unit)
+{
+	if (unit->missing && !dropin_exists(unit))
+		return fault(ENOENT, "%s: no such unit; see systemctl list-unit-files", unit->name);
+	return 0;
+}
+
+static int remove_all(const struct units *units)
+{
+	bool changed;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < units->n; i++)
+		err = check(&units->list[i]);
+	for (size_t i = 0; !err && i < units->n; i++) {
+		err = dropin_remove(&units->list[i], &changed);
+		if (!err)
+			printf("%s %s\n", changed ? "disabled" : "was not enabled",
+			       units->list[i].name);
+	}
 	return err;
 }
 
 int disable_run(const struct request *request)
 {
 	struct units units;
-	bool changed;
 	int err = rights_need_root();
 
 	if (!err)
 		err = systemd_need();
 	if (!err)
-		err = units_find(&request->units, &units);
+		err = units_find(&request->units, true, &units);
 	if (err)
 		return err;
 	err = look_first();
-	for (size_t i = 0; !err && i < units.n; i++) {
-		const struct unit *unit = &units.list[i];
-
-		/* A unit may go while its drop-in stays. */
-		if (unit->missing && !dropin_exists(unit))
-			err = fault(ENOENT, "%s: no such unit; see systemctl list-unit-files",
-				    unit->name);
-		if (!err)
-			err = dropin_remove(unit, &changed);
-		if (!err)
-			printf("%s %s\n", changed ? "disabled" : "was not enabled", unit->name);
-	}
+	if (!err)
+		err = remove_all(&units);
 	if (!err)
 		err = systemd_reload();
 	if (!err)
 		err = detach_units(&units);
+	lock_release(); /* a unit that restarts may run this command, too */
 	if (!err)
 		err = units_restart(&units, request->now);
 	free(units.list);

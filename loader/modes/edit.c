@@ -21,7 +21,7 @@ int edit_run(const struct request *request)
 			 request->mode == MODE_ALLOW ? ports_allowed : ports_denied, NULL);
 	if (!err) {
 		session_cover(&maps);
-		err = session_sweep(&maps);
+		session_tidy(&maps);
 	}
 	maps_close(&maps);
 	return err;

@@ -3,6 +3,8 @@
 #include "modes/modes.h"
 #include "report.h"
 #include "host/rights.h"
+#include "systemd/effect.h"
+#include "systemd/elsewhere.h"
 #include "systemd/units.h"
 
 #include <errno.h>
@@ -37,7 +39,7 @@ static int check_unit(const struct unit *unit)
 
 static void advise_enabled(const struct units *units, const struct unit *unit)
 {
-	char words[UNIT_NAMES_MAX], *save = NULL;
+	char words[UNIT_NAMES_MAX], other[UNIT_NAME_MAX], *save = NULL;
 
 	strcpy(words, unit->sockets);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
@@ -47,37 +49,110 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 	if (unit->own_root)
 		note("%s: has a root directory of its own, in which the command is not found, and stays TCP; attach it by its path before it starts: --cgroup PATH",
 		     unit->name);
+	if (unit->transient)
+		note("%s: a transient unit, which is gone when it stops; the drop-in holds for the next one of this name",
+		     unit->name);
+	if (unit->is_socket || unit->is_template)
+		return;
+	if ((!unit->running || unit->starts_nothing) && elsewhere_find(unit, other) &&
+	    !units_include(units, other))
+		note("%s: its program %s listens in %s; if that is the server, enable that unit: --enable %s",
+		     unit->name, unit->binary, other, other);
+	else if (unit->running && unit->starts_nothing)
+		note("%s: starts no server itself, no process of it runs; enable the unit that the server runs in: systemctl status PID tells",
+		     unit->name);
+}
+
+/* What a call has written; all of it, or none. */
+struct run {
+	const struct request *request;
+	struct units units;
+	struct command command;
+	struct dropin_undo *undo; /* by unit */
+	size_t n_written;
+};
+
+static int write_all(struct run *run)
+{
+	char *ports = join_ports(&run->request->port_texts);
+	int err = 0;
+
+	for (size_t i = 0; !err && i < run->units.n; i++) {
+		run->n_written++; /* also where it fails halfway */
+		err = dropin_write(&run->units.list[i], &run->command, ports,
+				   run->request->no_repair, &run->undo[i]);
+	}
+	free(ports);
+	return err ? err : systemd_reload();
+}
+
+static int write_and_check(struct run *run)
+{
+	int err = write_all(run);
+
+	for (size_t i = 0; !err && i < run->units.n; i++)
+		err = effect_check(&run->units.list[i], &run->command);
+	return err;
+}
+
+static void take_back_dropins(const struct run *run)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < run->n_written; i++) {
+		dropin_take_back(&run->units.list[i], &run->undo[i]);
+		changed |= run->undo[i].changed;
+	}
+	if (changed)
+		systemd_reload();
+}
+
+static void tell_enabled(const struct run *run)
+{
+	for (size_t i = 0; i < run->units.n; i++) {
+		printf("%s %s\n", run->undo[i].changed ? "enabled" : "already enabled",
+		       run->units.list[i].name);
+		advise_enabled(&run->units, &run->units.list[i]);
+	}
+}
+
+static int enable_all(struct run *run)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < run->units.n; i++)
+		err = check_unit(&run->units.list[i]);
+	if (!err)
+		err = command_find(&run->command);
+	if (err)
+		return err;
+	run->undo = calloc(run->units.n, sizeof(*run->undo));
+	if (!run->undo)
+		return fault(ENOMEM, "units: out of memory");
+	err = write_and_check(run);
+	if (err)
+		take_back_dropins(run);
+	else
+		tell_enabled(run);
+	for (size_t i = 0; i < run->n_written; i++)
+		dropin_forget(&run->undo[i]);
+	free(run->undo);
+	return err ? err : units_restart(&run->units, run->request->now);
 }
 
 int enable_run(const struct request *request)
 {
-	struct units units;
-	bool changed;
-	char *ports;
+	static struct run run;
 	int err = rights_need_root();
 
+	run.request = request;
 	if (!err)
 		err = systemd_need();
 	if (!err)
-		err = units_find(&request->units, &units);
+		err = units_find(&request->units, false, &run.units);
 	if (err)
 		return err;
-	for (size_t i = 0; !err && i < units.n; i++)
-		err = check_unit(&units.list[i]);
-	ports = join_ports(&request->port_texts);
-	for (size_t i = 0; !err && i < units.n; i++) {
-		err = dropin_write(&units.list[i], ports, request->no_repair, &changed);
-		if (!err)
-			printf("%s %s\n", changed ? "enabled" : "already enabled",
-			       units.list[i].name);
-		if (!err)
-			advise_enabled(&units, &units.list[i]);
-	}
-	if (!err)
-		err = systemd_reload();
-	if (!err)
-		err = units_restart(&units, request->now);
-	free(ports);
-	free(units.list);
+	err = enable_all(&run);
+	free(run.units.list);
 	return err;
 }

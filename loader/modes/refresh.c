@@ -62,10 +62,10 @@ static int refresh_all(struct maps *maps)
 		err = strip_cover(maps, &refresh.namespaces.list[i]);
 	if (!err && programs)
 		err = programs_commit(programs, maps);
-	if (!err)
-		err = session_sweep(maps);
-	if (!err)
-		err = services_sweep(maps);
+	if (!err) {
+		session_tidy(maps);
+		session_tidy_services(maps);
+	}
 	netns_free(&refresh.namespaces);
 	programs_free(programs);
 	return err;

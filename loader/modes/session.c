@@ -8,6 +8,7 @@
 #include "attached/netns_find.h"
 #include "attached/repair.h"
 #include "report.h"
+#include "attached/services.h"
 #include "attached/strip_cover.h"
 #include "attached/strip_links.h"
 #include "attached/summary.h"
@@ -15,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int session_begin(struct maps *ret, bool *ret_attached)
 {
@@ -43,17 +45,26 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 	return err;
 }
 
-int session_sweep(const struct maps *maps)
+/* What the run was for is done. */
+static void note_failure(int err)
 {
-	int err = strip_sweep(maps);
+	if (err)
+		fault_note(
+			NULL,
+			"what is no longer in use could not all be removed, the next run tries again");
+}
 
-	if (!err)
-		err = repair_sweep(maps);
-	if (!err)
-		err = pins_sweep();
-	if (!err)
-		summary_narrow(maps);
-	return err;
+void session_tidy(const struct maps *maps)
+{
+	note_failure(strip_sweep(maps));
+	note_failure(repair_sweep(maps));
+	note_failure(pins_sweep());
+	summary_narrow(maps);
+}
+
+void session_tidy_services(const struct maps *maps)
+{
+	note_failure(services_sweep(maps));
 }
 
 void session_cover(const struct maps *maps)

@@ -16,8 +16,11 @@ int session_begin(struct maps *ret, bool *ret_attached);
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Unpins the links of what is gone: interfaces, namespaces, cgroups; and what killed
- * runs left. Then the list is as it stays: it is summarised for upgrade. */
-int session_sweep(const struct maps *maps);
+ * runs left. What the run was for is done: a failure is a note. Then the list is as it
+ * stays: it is summarised for upgrade. */
+void session_tidy(const struct maps *maps);
+/* The same for entries of cgroups that are gone. */
+void session_tidy_services(const struct maps *maps);
 
 /* Puts strip right in every covered namespace, for a mode whose work is another: what
  * fails is a note. */

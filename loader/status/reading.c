@@ -234,7 +234,7 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	return err;
 }
 
-static bool listens_allowed(const struct status *status, uint16_t port)
+bool status_listens_allowed(const struct status *status, uint16_t port)
 {
 	int roles = status->ports[port];
 
@@ -275,7 +275,7 @@ const char *status_listener_reason(const struct status *status,
 		return "its cgroup is not attached: run --refresh, then restart it";
 	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
 	    service->stats.counters[MMA_KEPT_NO_PORT]) {
-		if (!listens_allowed(status, listener->port))
+		if (!status_listens_allowed(status, listener->port))
 			return "not on the list, and its process may not bind a listed port";
 		return "its process may not bind this port itself, so its sockets stay TCP; "
 		       "give it CAP_NET_BIND_SERVICE (AmbientCapabilities=)";
@@ -286,7 +286,7 @@ const char *status_listener_reason(const struct status *status,
 			 name ? name + 1 : "it");
 		return text;
 	}
-	if (listens_allowed(status, listener->port))
+	if (status_listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
 		return "not on the list, which is not enforced everywhere: run --refresh";

@@ -55,6 +55,9 @@ struct status {
 int status_read(struct status *ret);
 void status_free(struct status *status);
 
+/* Whether the allowlist allows to listen there. */
+bool status_listens_allowed(const struct status *status, uint16_t port);
+
 /* The roles in which any process there could use this port, 0 for all ports. Where
  * there is one, every socket of a service there is MPTCP. */
 int status_open_roles(const struct status *status, const struct status_netns *netns, int port);

@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The drop-in of a unit: /etc/systemd/system/UNIT.d/mptcp-mail-attach.conf. A
+/* The drop-in of a unit: /etc/systemd/system/UNIT.d/zz-mptcp-mail-attach.conf. A
  * vendor's unit is never touched. */
 #ifndef MMA_DROPIN_H
 #define MMA_DROPIN_H
 
+#include "systemd/command.h"
 #include "systemd/systemd.h"
+
+/* What there was before: nothing, unless dropin_write() has changed it. */
+struct dropin_undo {
+	bool changed, made_dir;
+	char *file, *older; /* their text; NULL: not there */
+};
 
 /*
  * Writes the drop-in that attaches the unit's own cgroup before it starts, with
  * `ports` (LIST as given; NULL: the default list) and without repair, if so. It
- * fails open: whatever becomes of the command, the server starts. ret_changed:
- * whether it was not so already.
+ * fails open: whatever becomes of the command, the server starts. Takes over the
+ * drop-in of version 0.1.0. The caller frees ret_undo with dropin_forget().
  */
-int dropin_write(const struct unit *unit, const char *ports, bool no_repair, bool *ret_changed);
+int dropin_write(const struct unit *unit, const struct command *command, const char *ports,
+		 bool no_repair, struct dropin_undo *ret_undo);
+void dropin_take_back(const struct unit *unit, const struct dropin_undo *undo);
+void dropin_forget(struct dropin_undo *undo);
+
+/* Its path. */
+void dropin_path(const struct unit *unit, char ret_path[PATH_MAX]);
 
 bool dropin_exists(const struct unit *unit);
 

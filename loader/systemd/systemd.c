@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/systemd.h"
+#include "host/mounts.h"
 #include "report.h"
+#include "systemd/systemctl.h"
+#include "systemd/timespan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define BOOTED "/run/systemd/system" /* sd_booted(3) */
-
-extern char **environ;
 
 int systemd_need(void)
 {
@@ -25,110 +23,15 @@ int systemd_need(void)
 	return 0;
 }
 
-/* Reads to the end, so that the writer never meets a closed pipe; keeps what
- * fits. */
-static void read_to_end(int fd, char *ret_text, size_t size)
-{
-	char rest[4096];
-	size_t used = 0;
-	ssize_t len;
-
-	do {
-		bool fits = used + 1 < size;
-
-		len = fits ? read(fd, ret_text + used, size - 1 - used)
-			   : read(fd, rest, sizeof(rest));
-		if (fits && len > 0)
-			used += (size_t)len;
-	} while (len > 0 || (len < 0 && errno == EINTR));
-	ret_text[used] = '\0';
-}
-
-/* Runs systemctl. With ret_text, what it prints goes there, and what it has to
- * say about it nowhere; without, both to our own output. Returns its exit code,
- * or -errno. */
-static int systemctl(char *const args[], char *ret_text, size_t size)
-{
-	posix_spawn_file_actions_t actions;
-	int pipes[2] = { -1, -1 }, status = 0, err;
-	pid_t pid;
-
-	if (ret_text && pipe2(pipes, O_CLOEXEC))
-		return -errno;
-	posix_spawn_file_actions_init(&actions);
-	if (ret_text) {
-		posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	}
-	err = posix_spawnp(&pid, "systemctl", &actions, NULL, args, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (ret_text) {
-		close(pipes[1]);
-		read_to_end(pipes[0], ret_text, size);
-		close(pipes[0]);
-	}
-	if (err)
-		return -err;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
-}
-
-/* The value of "name=" in the output of systemctl show; "" where it is none. */
-static void value_of(const char *text, const char *name, char *ret_value, size_t size)
-{
-	size_t len = strlen(name);
-
-	ret_value[0] = '\0';
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, len) || line[len] != '=')
-			continue;
-		snprintf(ret_value, size, "%.*s", (int)strcspn(line + len + 1, "\n"),
-			 line + len + 1);
-		return;
-	}
-}
-
-static bool value_is(const char *text, const char *name, const char *value)
-{
-	char found[64];
-
-	value_of(text, name, found, sizeof(found));
-	return !strcmp(found, value);
-}
-
-static int show(const char *unit, char *ret_text, size_t size)
-{
-	char *const args[] = {
-		"systemctl",
-		"show",
-		"--property",
-		"Id,LoadState,ActiveState,UnitFileState,Triggers,TriggeredBy,TimeoutStartUSec,TimeoutUSec,RootDirectory,RootImage",
-		"--",
-		(char *)unit,
-		NULL
-	};
-	int err = systemctl(args, ret_text, size);
-
-	if (err)
-		return fault(err < 0 ? -err : EIO,
-			     "%s: systemctl cannot show it; is the name right?", unit);
-	return 0;
-}
+#define PROPERTIES                                                                                  \
+	"Id,LoadState,ActiveState,UnitFileState,Triggers,TriggeredBy,TimeoutStartUSec,TimeoutUSec," \
+	"RootDirectory,RootImage,RootDirectoryStartOnly,Transient,Type,ConsistsOf,ControlGroup,"    \
+	"ExecStart"
 
 static bool is_running(const char *shown)
 {
 	return !value_is(shown, "ActiveState", "inactive") &&
 	       !value_is(shown, "ActiveState", "failed");
-}
-
-static bool ends_with(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), suffix_len = strlen(suffix);
-
-	return len > suffix_len && !strcmp(name + len - suffix_len, suffix);
 }
 
 /* As systemctl does it: what does not end in the name of a kind is a service. */
@@ -162,33 +65,11 @@ static int read_unit_name(const char *given, struct unit *ret)
 	return 0;
 }
 
-/* "1min 30s", "800ms", "infinity": systemd.time(7), as systemctl prints it. */
-static unsigned int milliseconds(const char *text)
-{
-	unsigned long number;
-	double sum = 0;
-	char *unit;
-
-	if (!*text)
-		return UINT_MAX;
-	for (; *text; text = unit + strcspn(unit, " "), text += *text == ' ') {
-		number = strtoul(text, &unit, 10);
-		if (!strncmp(unit, "us", 2))
-			sum += (double)number / 1000;
-		else if (!strncmp(unit, "ms", 2))
-			sum += (double)number;
-		else if (*unit == 's')
-			sum += (double)number * 1000;
-		else /* minutes and more, infinity: long enough */
-			return UINT_MAX;
-	}
-	return (unsigned int)sum;
-}
-
 /* The .socket units among those that trigger this one, if they are in use. */
 static int find_sockets(const char *triggers, struct unit *ret)
 {
-	char words[UNIT_NAMES_MAX], text[4096] = "", *save = NULL;
+	static char text[UNIT_SHOWN_MAX];
+	char words[UNIT_NAMES_MAX], *save = NULL;
 	size_t used = 0;
 
 	snprintf(words, sizeof(words), "%s", triggers);
@@ -197,7 +78,7 @@ static int find_sockets(const char *triggers, struct unit *ret)
 
 		if (!ends_with(word, ".socket"))
 			continue;
-		err = show(word, text, sizeof(text));
+		err = systemctl_show(word, PROPERTIES, text, sizeof(text));
 		if (err)
 			return err;
 		if ((is_running(text) || value_is(text, "UnitFileState", "enabled")) &&
@@ -210,20 +91,85 @@ static int find_sockets(const char *triggers, struct unit *ret)
 
 static int find_service(const char *triggered, struct unit *ret)
 {
-	char text[4096] = "";
+	static char text[UNIT_SHOWN_MAX];
 	int err;
 
 	if (!triggered[0] || strlen(triggered) >= sizeof(ret->service) || strchr(triggered, ' '))
 		return 0;
-	err = show(triggered, text, sizeof(text));
+	err = systemctl_show(triggered, PROPERTIES, text, sizeof(text));
 	if (!err && is_running(text))
 		strcpy(ret->service, triggered);
 	return err;
 }
 
+/* "{ path=/usr/sbin/nginx ; argv[]=..." */
+static void read_binary(const char *shown, struct unit *ret)
+{
+	static const char path[] = "{ path=";
+	char value[PATH_MAX + 64];
+	size_t len;
+
+	value_of(shown, "ExecStart", value, sizeof(value));
+	if (strncmp(value, path, strlen(path)))
+		return;
+	len = strcspn(value + strlen(path), " ");
+	snprintf(ret->binary, sizeof(ret->binary), "%.*s", (int)len, value + strlen(path));
+}
+
+/* Whether a process is in the unit's cgroup. */
+static bool has_processes(const char *shown)
+{
+	char path[UNIT_CGROUP_MAX], file[PATH_MAX + UNIT_CGROUP_MAX + 32], line[64];
+	struct mount mount;
+	bool populated = false, mounted = false;
+	FILE *events;
+
+	value_of(shown, "ControlGroup", path, sizeof(path));
+	if (!path[0])
+		return false;
+	if (mount_of_type("cgroup2", &mount, &mounted))
+		fault_drop();
+	if (!mounted)
+		return true; /* not known */
+	snprintf(file, sizeof(file), "%s%s/cgroup.events", mount.point, path);
+	events = fopen(file, "re");
+	while (events && fgets(line, sizeof(line), events))
+		populated |= !strcmp(line, "populated 1\n");
+	if (events)
+		fclose(events);
+	return populated;
+}
+
+static void read_unit(const char *shown, struct unit *ret)
+{
+	char value[64];
+
+	ret->masked = value_is(shown, "LoadState", "masked");
+	ret->missing = !ret->masked && !value_is(shown, "LoadState", "loaded");
+	ret->running = !ret->is_template && is_running(shown);
+	ret->own_root =
+		(!value_is(shown, "RootDirectory", "") || !value_is(shown, "RootImage", "")) &&
+		!value_is(shown, "RootDirectoryStartOnly", "yes");
+	ret->transient = value_is(shown, "Transient", "yes");
+	ret->starts_nothing = value_is(shown, "Type", "oneshot") && !has_processes(shown);
+	value_of(shown, ret->is_socket ? "TimeoutUSec" : "TimeoutStartUSec", value, sizeof(value));
+	ret->start_ms = timespan_ms(value);
+	value_of(shown, "ConsistsOf", ret->parts, sizeof(ret->parts));
+	read_binary(shown, ret);
+}
+
+void systemd_instance(const char *template, const char *instance, char ret_name[UNIT_NAME_MAX])
+{
+	size_t stem = strcspn(template, "@") + 1;
+
+	snprintf(ret_name, UNIT_NAME_MAX, "%.*s%s%s", (int)stem, template, instance,
+		 template + stem);
+}
+
 int systemd_find_unit(const char *given, struct unit *ret)
 {
-	char text[8192] = "", value[UNIT_NAMES_MAX];
+	static char text[UNIT_SHOWN_MAX];
+	char value[UNIT_NAMES_MAX], name[UNIT_NAME_MAX];
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -231,21 +177,15 @@ int systemd_find_unit(const char *given, struct unit *ret)
 	err = read_unit_name(given, ret);
 	if (err)
 		return err;
-	if (ret->is_template) {
-		char *const args[] = { "systemctl", "cat", "--", ret->name, NULL };
-
-		ret->missing = systemctl(args, text, sizeof(text)) != 0;
-		return 0;
-	}
-	err = show(ret->name, text, sizeof(text));
+	strcpy(name, ret->name);
+	if (ret->is_template)
+		systemd_instance(ret->name, UNIT_ANY_INSTANCE, name);
+	err = systemctl_show(name, PROPERTIES, text, sizeof(text));
 	if (err)
 		return err;
-	ret->masked = value_is(text, "LoadState", "masked");
-	ret->missing = !ret->masked && !value_is(text, "LoadState", "loaded");
-	ret->running = is_running(text);
-	ret->own_root = !value_is(text, "RootDirectory", "") || !value_is(text, "RootImage", "");
-	value_of(text, ret->is_socket ? "TimeoutUSec" : "TimeoutStartUSec", value, sizeof(value));
-	ret->start_ms = milliseconds(value);
+	read_unit(text, ret);
+	if (ret->is_template)
+		return 0;
 	value_of(text, "Id", value, sizeof(value));
 	if (value[0])
 		snprintf(ret->name, sizeof(ret->name), "%.*s", UNIT_NAME_MAX - 1, value);

@@ -6,16 +6,79 @@
 #include <stdlib.h>
 #include <string.h>
 
-int units_find(const struct words *names, struct units *ret)
+static int add(struct units *units, const struct unit *unit)
+{
+	struct unit *list;
+
+	if (units_include(units, unit->name))
+		return 0;
+	list = reallocarray(units->list, units->n + 1, sizeof(*list));
+	if (!list)
+		return fault(ENOMEM, "units: out of memory");
+	units->list = list;
+	units->list[units->n++] = *unit;
+	return 0;
+}
+
+/* "postfix@-.service" is "postfix@.service": the next instance is to be like it. */
+static void make_template(char *name)
+{
+	char *at = strchr(name, '@');
+	const char *kind = strrchr(name, '.');
+
+	if (at && kind && kind > at)
+		memmove(at + 1, kind, strlen(kind) + 1);
+}
+
+/* ret_found: whether the unit has parts that may run servers. */
+static int add_parts(const struct unit *unit, struct units *units, bool *ret_found)
+{
+	char names[UNIT_NAMES_MAX], *save = NULL;
+	int err = 0;
+
+	*ret_found = false;
+	strcpy(names, unit->parts);
+	for (char *name = strtok_r(names, " ", &save); name && !err;
+	     name = strtok_r(NULL, " ", &save)) {
+		const char *kind = strrchr(name, '.');
+		struct unit part;
+
+		if (!kind || strcmp(kind, ".service"))
+			continue;
+		make_template(name);
+		err = systemd_find_unit(name, &part);
+		/* What it has for parts is of no interest: two units might have each other. */
+		if (!err && !part.missing && !part.masked) {
+			*ret_found = true;
+			err = add(units, &part);
+		}
+	}
+	return err;
+}
+
+static int find_named(const char *given, bool with_itself, struct units *units)
+{
+	bool has_parts = false;
+	struct unit unit;
+	int err = systemd_find_unit(given, &unit);
+
+	if (!err && unit.starts_nothing)
+		err = add_parts(&unit, units, &has_parts);
+	if (!err && has_parts && !with_itself)
+		note("%s: starts no server itself; %s does, and is meant instead", unit.name,
+		     units->list[units->n - 1].name);
+	else if (!err)
+		err = add(units, &unit);
+	return err;
+}
+
+int units_find(const struct words *names, bool with_itself, struct units *ret)
 {
 	int err = 0;
 
-	ret->n = names->n;
-	ret->list = calloc(names->n, sizeof(*ret->list));
-	if (!ret->list)
-		return fault(ENOMEM, "units: out of memory");
+	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; !err && i < names->n; i++)
-		err = systemd_find_unit(names->list[i], &ret->list[i]);
+		err = find_named(names->list[i], with_itself, ret);
 	if (err)
 		free(ret->list);
 	return err;
@@ -55,6 +118,12 @@ static int restart(const struct unit *unit, bool now)
 {
 	const char *name = unit->name, *service = unit->service;
 
+	if (unit->is_template && now) {
+		char pattern[UNIT_NAME_MAX];
+
+		systemd_instance(name, "*", pattern);
+		return systemd_do("try-restart", pattern);
+	}
 	if (unit->is_template) {
 		note("%s: a template; restart its instances: systemctl restart '%.*s@*'", name,
 		     (int)strcspn(name, "@"), name);

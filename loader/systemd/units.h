@@ -11,8 +11,13 @@ struct units {
 	size_t n;
 };
 
-/* Looks all of them up. A fault, and no list, where one cannot be found. */
-int units_find(const struct words *names, struct units *ret);
+/*
+ * Looks all of them up. A service that starts no process itself (Debian 12's
+ * postfix.service) stands for its parts, the services that are PartOf= it: an
+ * instance among them for its template. with_itself: it stays on the list, too.
+ * Each is listed once. A fault, and no list, where one cannot be found.
+ */
+int units_find(const struct words *names, bool with_itself, struct units *ret);
 
 /* The unit whose cgroup has this path: a .service or .socket, which is the end of the
  * path itself; NULL where it is none. */

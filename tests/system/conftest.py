@@ -9,7 +9,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "vm"))
-pytest.register_assert_rewrite("audit_cases", "check_cases")
+pytest.register_assert_rewrite("audit_cases", "check_cases", "path_cases")
 
 # Begun in the background of a shell, or by nohup(1), these are ignored, here and by each
 # program that a test starts; and --audit heeds that.

@@ -10,11 +10,13 @@
 #define MAX_ARGS 16
 
 static const char *const modes[] = {
-	[MODE_NONE] = "none",	  [MODE_ATTACH] = "attach",   [MODE_DETACH] = "detach",
-	[MODE_ALLOW] = "allow",	  [MODE_DENY] = "deny",	      [MODE_REFRESH] = "refresh",
-	[MODE_ENABLE] = "enable", [MODE_DISABLE] = "disable", [MODE_STATUS] = "status",
-	[MODE_CHECK] = "check",	  [MODE_AUDIT] = "audit",     [MODE_VERSION] = "version",
-	[MODE_HELP] = "help",
+	[MODE_NONE] = "none",	  [MODE_ATTACH] = "attach",
+	[MODE_DETACH] = "detach", [MODE_ALLOW] = "allow",
+	[MODE_DENY] = "deny",	  [MODE_REFRESH] = "refresh",
+	[MODE_ENABLE] = "enable", [MODE_DISABLE] = "disable",
+	[MODE_STATUS] = "status", [MODE_CHECK] = "check",
+	[MODE_AUDIT] = "audit",	  [MODE_VERSION] = "version",
+	[MODE_HELP] = "help",	  [MODE_CONNECTIONS] = "connections",
 };
 
 static const struct row {
@@ -54,6 +56,11 @@ static const struct row {
 	{ "--check --cgroup /a --json", "check cgroup=/a json" },
 	{ "--audit --cgroup self", "audit cgroup=self" },
 	{ "--cgroup /a --duration 90 --audit --json", "audit cgroup=/a json duration=90" },
+	{ "--connections", "connections" },
+	{ "--connections --watch", "connections watch=2" },
+	{ "--watch 5 --connections --json", "connections json watch=5" },
+	{ "--connections --watch=7 --cgroup /a", "connections cgroup=/a watch=7" },
+	{ "--status --openmetrics", "status openmetrics" },
 	{ "--audit --cgroup /a --duration 1000000", "audit cgroup=/a duration=1000000" },
 	{ "--version", "version" },
 	{ "-V", "version" },
@@ -111,6 +118,16 @@ static const struct row bad[] = {
 	{ "--audit", "--audit: goes with one --cgroup PATH" HELP },
 	{ "--audit --cgroup /a --cgroup /b", "--audit: goes with one --cgroup PATH" HELP },
 	{ "--check --cgroup /a --cgroup /b", "--check: goes with one --cgroup PATH at most" HELP },
+	{ "--connections --cgroup /a --cgroup /b",
+	  "--connections: goes with one --cgroup PATH at most" HELP },
+	{ "--status --watch", "--watch: does not go with --status" HELP },
+	{ "--check --openmetrics", "--openmetrics: does not go with --check" HELP },
+	{ "--status --json --openmetrics", "--openmetrics with --json: one form at a time" HELP },
+	{ "--connections --watch 0", "--watch 0: not a number of seconds from 1 to 1000000" },
+	{ "--connections --watch=", "--watch : not a number of seconds from 1 to 1000000" },
+	{ "--connections --watch 5s", "--watch 5s: not a number of seconds from 1 to 1000000" },
+	{ "--connections --watch x", "x: not an option" HELP },
+	{ "--connections 5", "5: not an option" HELP },
 	{ "--audit --duration 0", "--duration 0: not a number of seconds from 1 to 1000000" },
 	{ "--audit --duration -1", "--duration -1: not a number of seconds from 1 to 1000000" },
 	{ "--audit --duration 5s", "--duration 5s: not a number of seconds from 1 to 1000000" },
@@ -186,6 +203,10 @@ static void describe(const struct request *request, char *text, size_t size)
 		add(text, size, " no-repair");
 	if (request->json)
 		add(text, size, " json");
+	if (request->openmetrics)
+		add(text, size, " openmetrics");
+	if (request->watch)
+		add(text, size, " watch=%u", request->watch);
 	if (request->duration)
 		add(text, size, " duration=%u", request->duration);
 	if (request->verbosity)

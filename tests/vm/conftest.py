@@ -10,7 +10,7 @@ import pytest
 import invariant as invariant_
 import mma as mma_
 
-pytest.register_assert_rewrite("audit_cases", "check_cases")
+pytest.register_assert_rewrite("audit_cases", "check_cases", "path_cases")
 
 
 @pytest.fixture(scope="session", autouse=True)

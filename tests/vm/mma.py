@@ -130,12 +130,13 @@ class Net:
     """Two network namespaces, `server` and `client`, with a veth between them:
     s0 there, c0 here."""
 
+    NAMES = "server{}", "client{}"
     V4 = {"server": "192.0.2.1", "client": "192.0.2.2"}
     V6 = {"server": "2001:db8::1", "client": "2001:db8::2"}
 
     def __init__(self):
         n = next(_serial)
-        self.server, self.client = f"server{n}", f"client{n}"
+        self.server, self.client = (name.format(n) for name in self.NAMES)
         run(["ip", "netns", "add", self.server])
         run(["ip", "netns", "add", self.client])
         run(["ip", "-n", self.server, "link", "add", "s0", "type", "veth", "peer", "name", "c0",

@@ -3,11 +3,14 @@
 GUEST = "systemd-cyrus"
 
 import glob
+import socket
+import threading
 
 import machine
 import mma
 from clients import Imap, PASSWORD, Pop3, Sieve, SubmitLmtp, USER
-from machine import CERT, KEY, NAME
+from machine import CERT, in_client, KEY, NAME
+from peers import Peer
 from server import Server
 
 SERVICES = """
@@ -22,17 +25,33 @@ EVENTS {
 }
 """
 
+REPLICA = 2005
+DAEMON = """DAEMON {
+  sync cmd="/usr/sbin/cyrus sync_client -r"
+}
+"""
+
 SETTINGS = {
+    "sync_host": machine.CLIENT[socket.AF_INET], "sync_port": str(REPLICA), "sync_authname": USER,
+    "sync_password": PASSWORD, "sync_log": "yes",
     "tls_server_cert": CERT, "tls_server_key": KEY, "servername": NAME, "sasl_mech_list": "PLAIN",
     "sasl_auxprop_plugin": "sasldb", "autocreate_quota": "0", "autocreate_post": "yes", "allowstarttls": "yes",
     "popminpoll": "0", "sieve_maxscriptsize": "100",
 }
 
 
+class Replica(Peer):
+    """Says nothing, and ends."""
+
+    def talk(self, stream):
+        pass
+
+
 class Cyrus(Server):
     packages = ["cyrus-imapd"]
     units = ["cyrus-imapd.service"]
-    ports = "143,993,110,995,4190,24"
+    ports = ",".join(f"{port}/listen" for port in (143, 993, 110, 995, 24))
+    any_process = "4190/listen"
     listens = [143, 993, 110, 995, 4190, 24]
     # The first one leaves a message for the others.
     sessions = [SubmitLmtp("lmtp", 24, to=USER),
@@ -49,6 +68,22 @@ class Cyrus(Server):
         machine.write("/etc/imapd.conf", "".join(lines) + "".join(f"{k}: {v}\n" for k, v in SETTINGS.items()))
         mma.run(["saslpasswd2", "-c", "-p", "-u", NAME, USER], stdin=PASSWORD)
         machine.sh("chmod 644 /etc/sasldb2")
+
+    def connect_out(self, observe):
+        """To a replica, which takes its time."""
+        seen = threading.Event()
+
+        def on_connect():
+            observe()
+            seen.set()
+        with in_client():
+            replica = Replica(REPLICA, on_connect=on_connect)
+        with replica:
+            machine.write("/etc/cyrus.conf", SERVICES + DAEMON)
+            self.restart()
+            assert seen.wait(60), "no connection to the replica"
+            machine.write("/etc/cyrus.conf", SERVICES)
+            self.restart()
 
     def reload(self):
         machine.systemctl("kill", "-s", "HUP", "--kill-whom=main", "cyrus-imapd.service")

@@ -7,7 +7,8 @@ import itertools
 
 import machine
 import mma
-from clients import FAMILIES, Imap, Pop3, Sieve, SubmitLmtp
+from clients import FAMILIES, Imap, PASSWORD, Pop3, Sieve, SubmitLmtp
+from lookups import LocalImap
 from machine import CERT, KEY
 from server import Server, make_maildir, put_message
 
@@ -28,6 +29,17 @@ mail_uid = mail
 mail_gid = mail
 first_valid_uid = 1
 auth_allow_cleartext = yes
+passdb proxied {{
+  driver = static
+  username_filter = proxied
+  fields {{
+    proxy = yes
+    host = 127.0.0.1
+    port = 143
+    destuser = box
+    nopassword = yes
+  }}
+}}
 passdb static {{
   password = secret
 }}
@@ -53,7 +65,8 @@ service lmtp {{
 class Dovecot(Server):
     packages = ["dovecot-core"]
     units = ["dovecot.service"]
-    ports = "143,993,110,995,4190,24"
+    ports = ",".join(f"{port}/listen" for port in (143, 993, 110, 995, 24))
+    any_process = "4190/listen"
     listens = [143, 993, 110, 995, 4190, 24]
     sessions = [Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
                 Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls"),
@@ -66,6 +79,12 @@ class Dovecot(Server):
         make_maildir("mail")
         put_message("mail")
         machine.write("/etc/dovecot/dovecot.conf", CONF)
+
+    def connect_out(self, observe):
+        """Login processes that act as a proxy, here of the server itself."""
+        with LocalImap() as imap:
+            imap.login("proxied", PASSWORD)
+            observe()
 
     def by_socket_unit(self):
         """The sockets are systemd's: the socket unit is enabled, too."""

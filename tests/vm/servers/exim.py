@@ -57,6 +57,8 @@ class Exim(Server):
     sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls"),
                 Submit("submission", 587, "starttls"), Submit("submissions", 465, "tls")]
 
+    connect_out = Server.mail_out
+
     def configure(self):
         make_maildir("mail")
         machine.write("/etc/exim4/exim4.conf", CONF)

@@ -10,7 +10,8 @@ import dovecot
 import machine
 import mma
 import postfix
-from clients import FAMILIES, Http, Imap, Pop3, Submit, BODY
+from clients import ADDRESS, FAMILIES, Http, Imap, PASSWORD, Pop3, Submit, USER, BODY
+from lookups import LocalImap, LocalSmtp
 from machine import CERT, KEY, NAME
 from server import Server, make_maildir, put_message
 
@@ -72,15 +73,15 @@ mail {{
 class Nginx(Server):
     packages = ["nginx", "libnginx-mod-mail"]
     units = ["nginx.service"]
-    ports = "25,465,143,993,110,995,443/listen"
+    ports = ",".join(f"{port}/listen" for port in (25, 465, 143, 993, 110, 995, 443))
     listens = [25, 465, 143, 993, 110, 995, 443]
     sessions = [Submit("smtp", 25), Submit("smtp, STARTTLS", 25, "starttls"), Submit("smtp, TLS", 465, "tls"),
                 Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
                 Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls"),
                 Http("https", 443, "tls")]
 
-    def configure(self):
-        """The servers behind it are not attached."""
+    def configure_backends(self):
+        """The servers behind it, which are not attached."""
         postfix.SERVER.configure()
         machine.sh("""
             postconf -MX smtp/inet submission/inet submissions/inet
@@ -107,11 +108,23 @@ class Nginx(Server):
               }
             }
         """)
-        machine.write("/etc/nginx/nginx.conf", CONF)
-        machine.write("/srv/www/body", BODY.decode("ascii"))
         machine.systemctl("start", "postfix.service", "dovecot.service")
         for port in (2525, 1143, 1110):
             machine.await_port(port)
+
+    def configure(self):
+        self.configure_backends()
+        machine.write("/etc/nginx/nginx.conf", CONF)
+        machine.write("/srv/www/body", BODY.decode("ascii"))
+
+    def connect_out(self, observe):
+        """To those behind it, for a client that stays."""
+        with LocalSmtp() as smtp, LocalImap() as imap:
+            imap.login(USER, PASSWORD)
+            smtp.ehlo()
+            smtp.mail("someone@client.test")
+            assert smtp.rcpt(ADDRESS)[0] == 250
+            observe()
 
     def log(self):
         with open("/var/log/nginx/error.log", encoding="utf-8", errors="replace") as f:

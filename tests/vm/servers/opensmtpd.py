@@ -31,6 +31,7 @@ class OpenSmtpd(Server):
                 Submit("submission", 587, "starttls"), Submit("submissions", 465, "tls")]
     features = {"outbound SMTP": lambda self: self.outbound(25, "smtp.test")}
     can_reload = False
+    connect_out = Server.mail_out
 
     def configure(self):
         machine.sh(f"""

@@ -5,7 +5,7 @@ by one command, one after the other, and restarted once."""
 import pytest
 
 import mma
-from units import MPTCP, Unit, enable, journal, reload_systemd, show_all, speaks_mptcp, systemctl
+from units import IDENTIFIER, MPTCP, Unit, enable, journal, reload_systemd, show_all, speaks_mptcp, systemctl
 
 KEEPS = True
 
@@ -48,7 +48,7 @@ def fleet(clean_module):
         shown = show_all(units.values(), "StatusText", "ControlGroup", "InvocationID", "Result")
         entries = journal(*names)
         rounds.append({kind: (unit, shown[unit.name],
-                              [e["MESSAGE"] for e in entries[unit.name] if e.get("SYSLOG_IDENTIFIER") == "timeout" and
+                              [e["MESSAGE"] for e in entries[unit.name] if e.get("SYSLOG_IDENTIFIER") == IDENTIFIER and
                                e.get("_SYSTEMD_INVOCATION_ID") == shown[unit.name]["InvocationID"]])
                        for kind, unit in units.items()})
     return rounds

@@ -18,8 +18,8 @@ def test_enable_restart_disable(clean):
                        "systemctl restart plain.service\n")
     with open(unit.dropin) as f:
         text = f.read()
-    assert text.endswith("[Service]\nExecStartPre=-+/usr/bin/timeout -v -k 2 10 /usr/sbin/mptcp-mail-attach "
-                         "--cgroup self --port 2525,2526/listen\n")
+    assert text.endswith("[Service]\nExecStartPre=-+/usr/libexec/mptcp-mail-attach-start %n "
+                         "/usr/sbin/mptcp-mail-attach --cgroup self --port 2525,2526/listen\n")
     assert os.stat(unit.dropin).st_mode & 0o777 == 0o644
     assert os.stat(os.path.dirname(unit.dropin)).st_mode & 0o777 == 0o755
     assert show("plain.service", "NeedDaemonReload") == "no"
@@ -198,7 +198,7 @@ def test_socket_unit(clean):
     assert "mptcp-mail-attach: act.service: act.socket makes its sockets; enable that, too: --enable act.socket" in got.err
     assert "makes its sockets" not in enable("act", "act.socket", "--port", "2525").err
     with open(DROPIN.format("act.socket")) as f:
-        assert "[Socket]\nExecStartPre=-+/usr/bin/timeout" in f.read()
+        assert "[Socket]\nExecStartPre=-+/usr/libexec/mptcp-mail-attach-start %n " in f.read()
     service.start()
     assert service.protocol() == TCP
     got = enable("act", "act.socket", "--port", "2525")
@@ -233,7 +233,7 @@ def test_examples(clean):
     def lines(path):
         with open(path) as f:
             return [line for line in f if not line.startswith("#")]
-    examples = sorted(os.listdir(f"{HERE}/../examples"))
+    examples = sorted(e for e in os.listdir(f"{HERE}/../examples") if e.endswith(".d"))
     assert len(examples) == 7
     for directory in examples:
         name = directory[:-2]
@@ -242,4 +242,4 @@ def test_examples(clean):
                 f.write("[Service]\nExecStart=/bin/true\n" if name.endswith("e") else "[Socket]\nListenStream=1\n")
             reload_systemd()
         enable(name)
-        assert lines(DROPIN.format(name)) == lines(f"{HERE}/../examples/{directory}/mptcp-mail-attach.conf"), name
+        assert lines(DROPIN.format(name)) == lines(f"{HERE}/../examples/{directory}/zz-mptcp-mail-attach.conf"), name

@@ -20,7 +20,11 @@ TOOL = "/usr/sbin/mptcp-mail-attach"
 THIS, NEXT = f"{HERE}/../this.deb", f"{HERE}/../next.deb"
 RUNTIME = "/run/systemd/system"
 SERVERS = ["postfix.service", "dovecot.service", "nginx.service"]
-DROPIN = "/etc/systemd/system/{}.d/mptcp-mail-attach.conf"
+DROPIN = "/etc/systemd/system/{}.d/zz-mptcp-mail-attach.conf"
+OLDER_DROPIN = "/etc/systemd/system/{}.d/mptcp-mail-attach.conf"  # of version 0.1.0
+# What a drop-in runs, and how the journal names it.
+START = "/usr/libexec/mptcp-mail-attach-start"
+IDENTIFIER = os.path.basename(START)
 
 
 def systemctl(*args, **kwargs):
@@ -101,12 +105,12 @@ def reload_systemd():
     systemctl("daemon-reload")
 
 
-def enable(*args, check=True):
-    return mma.mma("--enable", *args, check=check)
+def enable(*args, check=True, **kwargs):
+    return mma.mma("--enable", *args, check=check, **kwargs)
 
 
-def disable(*args, check=True):
-    return mma.mma("--disable", *args, check=check)
+def disable(*args, check=True, **kwargs):
+    return mma.mma("--disable", *args, check=check, **kwargs)
 
 
 def greeting(port, addr="127.0.0.1", proto=MPTCP, say=b"", **place):
@@ -137,7 +141,7 @@ def journal(*units):
 def drop_in_lines(unit, invocation):
     """What the drop-in's command said at this start of the unit."""
     return [e["MESSAGE"] for e in journal(unit)[unit]
-            if e.get("SYSLOG_IDENTIFIER") == "timeout" and e.get("_SYSTEMD_INVOCATION_ID") == invocation]
+            if e.get("SYSLOG_IDENTIFIER") == IDENTIFIER and e.get("_SYSTEMD_INVOCATION_ID") == invocation]
 
 
 def own_objects():
@@ -155,7 +159,7 @@ def own_objects():
 
 
 def remove_drop_ins():
-    for file in glob.glob(DROPIN.format("*")):
+    for file in glob.glob(DROPIN.format("*")) + glob.glob(OLDER_DROPIN.format("*")):
         os.unlink(file)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(file))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-RESULTS, VERSIONS = {}, {}
+RESULTS, VERSIONS, LOOKUPS = {}, {}, {}
 
 
 def the_server():
@@ -34,7 +34,8 @@ def pytest_runtest_makereport(item, call):
 def pytest_sessionfinish():
     if "OUT" in os.environ:
         with open(f"{os.environ['OUT']}/results.json", "w", encoding="ascii") as f:
-            json.dump({"kernel": os.uname().release, "versions": VERSIONS, "features": RESULTS}, f, indent=1)
+            json.dump({"kernel": os.uname().release, "versions": VERSIONS, "features": RESULTS, "lookups": LOOKUPS}, f,
+                      indent=1)
 
 
 class TellFailures:

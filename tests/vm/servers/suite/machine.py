@@ -80,7 +80,7 @@ def listeners(unit):
     return {(lis["addr"], lis["port"]): lis["proto"] for s in services for lis in s["listeners"]}
 
 
-def await_port(port):
+def await_port(port, seconds=60):
     """A server says that it has started some time before it listens."""
     def connects():
         try:
@@ -88,7 +88,7 @@ def await_port(port):
             return True
         except OSError:
             return False
-    mma.wait_until(connects, f"port {port} answers", 60)
+    mma.wait_until(connects, f"port {port} answers", seconds)
 
 
 def journal(units, *words):

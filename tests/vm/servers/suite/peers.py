@@ -11,9 +11,11 @@ from machine import in_client
 
 
 class Peer:
-    """A listener with a thread for each connection; `protocols` of those that came."""
+    """A listener with a thread for each connection; `protocols` of those that came. on_connect() is called ahead of the
+    first word."""
 
-    def __init__(self, port, address=""):
+    def __init__(self, port, address="", on_connect=None):
+        self.on_connect = on_connect
         self.listener = mma.listen(port, address, proto=mma.MPTCP)
         self.listener.settimeout(None)
         self.protocols = []
@@ -27,6 +29,8 @@ class Peer:
 
     def _serve(self, conn):
         with conn, conn.makefile("rwb") as stream, contextlib.suppress(OSError):
+            if self.on_connect:
+                self.on_connect()
             self.talk(stream)
             self.protocols.append(mma.MPTCP if mma.is_mptcp(conn) else mma.TCP)
 
@@ -44,11 +48,11 @@ class Peer:
 class MailHost(Peer):
     """Takes mail in the client's namespace, by SMTP, or by LMTP on port 24."""
 
-    def __init__(self, port):
+    def __init__(self, port, on_connect=None):
         self.messages = []
         self.is_lmtp = port == 24
         with in_client():
-            super().__init__(port)
+            super().__init__(port, on_connect=on_connect)
 
     def talk(self, stream):
         def say(text):

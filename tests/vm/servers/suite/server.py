@@ -16,6 +16,7 @@ class Server:
     packages = []  # whose versions the table names
     units = []  # what --enable is given; the last one is the server
     ports = None  # --port; None: the default list
+    any_process = None  # what is added to --port later on: ports that any process may bind, so that every socket is MPTCP
     listens = []  # ports that are MPTCP once it is attached
     sessions = []
     features = {}  # name: what is tried besides, with the server attached
@@ -42,6 +43,8 @@ class Server:
         for port in self.listens:
             machine.await_port(port)
 
+    connect_out = None  # connect_out(observe): makes it connect to somebody, and calls observe() while it is connected
+
     def log(self):
         """Its lines of this boot."""
         return machine.journal(self.units)
@@ -61,6 +64,12 @@ class Server:
         return None
 
     # For its features
+
+    def mail_out(self, observe):
+        """connect_out() of one that delivers to other hosts."""
+        with MailHost(25, on_connect=observe) as host:
+            hand_over(25, "someone@smtp.test")
+            mma.wait_until(lambda: host.protocols, "the message goes out", 60)
 
     def enable(self, *words):
         mma.run([machine.TOOL, "--enable", *self.units, *(["--port", self.ports] if self.ports else []), *words])

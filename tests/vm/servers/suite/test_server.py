@@ -9,6 +9,7 @@ import traceback
 import pytest
 
 import conftest
+import lookups
 import machine
 import mma
 from clients import FAMILIES, PROTOCOLS
@@ -32,6 +33,8 @@ def unattached():
         SERVER.start()
         for session in SERVER.sessions:
             session.run(SERVER, mma.TCP, FAMILIES["IPv4"])
+        if SERVER.connect_out:
+            SERVER.connect_out(lambda: None)
         if SERVER.can_reload:
             SERVER.reload()
         SERVER.restart()
@@ -43,10 +46,21 @@ def unattached():
 
 
 @pytest.fixture(scope="session")
-def attached(unattached):
+def attached_low(unattached):
+    """With no port on the list but those that take a right to bind."""
     SERVER.enable()
     SERVER.restart()
     return unattached
+
+
+@pytest.fixture(scope="session")
+def attached(attached_low):
+    """With all that it listens on."""
+    if SERVER.any_process:
+        SERVER.ports += f",{SERVER.any_process}"
+        SERVER.enable()
+        SERVER.restart()
+    return attached_low
 
 
 @pytest.mark.feature("start")
@@ -54,6 +68,35 @@ def test_before(unattached):
     """An MPTCP client is served by TCP."""
     session = unattached.sessions[0]
     session.run(unattached, mma.MPTCP, FAMILIES["IPv4"], wanted=mma.TCP)
+
+
+if SERVER.connect_out:
+    def sockets_out(server):
+        found = set()
+        server.connect_out(lambda: found.update(lookups.outgoing(server.units)))
+        assert found, "it has not connected"
+        print(found)
+        return found
+
+    @pytest.mark.feature("outgoing sockets are TCP")
+    def test_outgoing(attached_low):
+        """Not MPTCP fallen back; and its listeners are MPTCP all the same."""
+        on_the_list = mma.status()["ports"]
+        assert {out.protocol for out in sockets_out(attached_low)} == {mma.TCP}
+        for session in attached_low.sessions:
+            if str(session.port) in on_the_list:
+                session.run(attached_low, mma.TCP, FAMILIES["IPv4"])
+        assert {s["path"]: s["counters"]["stripped_syn"] for s in mma.status()["services"]
+                if s["counters"]["stripped_syn"]} == {}
+        protocols = {protocol for unit in attached_low.units
+                     for (_, port), protocol in machine.listeners(unit).items() if str(port) in on_the_list}
+        assert protocols == {"mptcp"}
+
+    if SERVER.any_process:
+        @pytest.mark.feature(f"with {SERVER.any_process} on the list, outgoing sockets are MPTCP")
+        def test_outgoing_any_process(attached):
+            """The price of a port that any process may bind."""
+            assert {out.protocol for out in sockets_out(attached)} == {mma.MPTCP}
 
 
 @pytest.mark.feature("listen")

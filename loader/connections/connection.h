@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A live connection of an attached service, and where it was found. */
+#ifndef MMA_CONNECTIONS_CONNECTION_H
+#define MMA_CONNECTIONS_CONNECTION_H
+
+#include "abi.h"
+#include "host/address.h"
+#include "host/path_manager.h"
+#include "host/sockets.h"
+
+enum connection_kind {
+	CONNECTION_MPTCP,
+	CONNECTION_FELL_BACK, /* the service's socket is MPTCP, the connection is TCP */
+	CONNECTION_TCP, /* an MPTCP listener of the service accepted it as TCP */
+};
+
+struct connection_path {
+	struct socket_seen socket;
+	char interface[IF_NAMESIZE]; /* it is bound to, or has its local address; or "" */
+	size_t place; /* in struct connections */
+};
+
+struct why {
+	const char *code; /* a contract, as it is in --json; NULL: nothing to explain */
+	char text[200];
+};
+
+struct connection {
+	enum connection_kind kind;
+	uint8_t role; /* enum mma_role: LISTEN or CONNECT */
+	uint16_t port; /* the server's */
+	bool off_list; /* the allowlist does not allow this port in this role */
+	size_t service, place; /* in struct connections */
+	struct socket_seen socket; /* that the service has */
+	char interface[IF_NAMESIZE]; /* of TCP, as of a path */
+	const struct connection_path *paths; /* in struct connections */
+	size_t n_paths, n_open; /* of them, those that are there: not just tried */
+	struct why why; /* it has one path only, or is TCP, as far as the kernel tells */
+};
+
+/* A network namespace of the services. */
+struct place {
+	uint64_t cookie;
+	int manager_err; /* 0, or why nothing is known of endpoints and limits */
+	struct path_manager manager;
+	struct endpoints endpoints;
+	struct own_addresses own;
+	/* Paths that peers have tried to add to a connection, and that came about: since
+	 * boot, of all connections here. -1: not counted. */
+	long long joins_tried, joins_made;
+	long long close_timeout; /* seconds that one without paths stays; -1: unknown */
+};
+
+struct connections_service {
+	struct mma_path_key path;
+	size_t n; /* connections */
+};
+
+struct listening {
+	size_t place;
+	struct address address;
+	bool mptcp;
+};
+
+struct connections {
+	bool attached; /* there is anything at all */
+	struct connections_service *services;
+	size_t n_services;
+	struct place *places;
+	size_t n_places;
+	struct listening *listening; /* of the services */
+	size_t n_listening;
+	struct connection *list; /* by service, port, role, peer */
+	size_t n;
+	struct connection_path *paths; /* by place, token, the first of a connection first */
+	size_t n_paths;
+};
+
+/* Whether one of the services listens there; only_mptcp: by MPTCP. */
+bool connections_listen_at(const struct connections *connections, size_t place,
+			   const struct address *address, bool only_mptcp);
+
+#endif

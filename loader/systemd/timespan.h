@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MMA_TIMESPAN_H
+#define MMA_TIMESPAN_H
+
+/* "1min 30s", "800ms", "infinity": systemd.time(7), as systemctl prints it. UINT_MAX
+ * for "", for infinity, and for a minute or more: long enough. */
+unsigned int timespan_ms(const char *text);
+
+#endif
