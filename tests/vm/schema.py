@@ -91,6 +91,9 @@ class Validator:
             return []
         return [p for i, item in enumerate(value) for p in self.check(item, rule, f"{at}[{i}]")]
 
+    def _minItems(self, value, rule, schema, at):
+        return [] if not isinstance(value, list) or len(value) >= rule else [f"{value!r} has fewer than {rule} items"]
+
     def _maxItems(self, value, rule, schema, at):
         return [f"more than {rule} items"] if isinstance(value, list) and len(value) > rule else []
 
