@@ -54,6 +54,8 @@ struct sock_common {
 	__be16 skc_dport; /* the remote one */
 	__u16 skc_num; /* the local one, in host order */
 	volatile unsigned char skc_state;
+	unsigned char skc_reuse : 4; /* SO_REUSEADDR */
+	unsigned char skc_reuseport : 1;
 	struct sock *skc_listener; /* of a request: rsk_listener */
 } __core;
 

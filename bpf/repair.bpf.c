@@ -133,15 +133,21 @@ int repair_get(struct bpf_sockopt *ctx)
 	return 1;
 }
 
-/*
- * A socket that may still connect, and whose SYN strip will see. One that is bound
- * may be a listener to be, whose connections nothing would be given to.
- */
+/* As servers do, before they listen: their connections would be given nothing. */
+static __always_inline bool may_come_to_listen(struct bpf_sockopt *ctx)
+{
+	struct sock *sk = cast_to(sock, ctx->sk);
+
+	return ctx->sk->src_port || BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_reuse) ||
+	       BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_reuseport);
+}
+
+/* A socket that may still connect, and whose SYN strip will see. */
 static __always_inline bool can_hand_over(struct bpf_sockopt *ctx)
 {
 	__u64 cookie = bpf_get_netns_cookie(ctx);
 
-	return ctx->sk->state == BPF_TCP_CLOSE && !ctx->sk->src_port &&
+	return ctx->sk->state == BPF_TCP_CLOSE && !may_come_to_listen(ctx) &&
 	       bpf_map_lookup_elem(&netns, &cookie);
 }
 

@@ -131,12 +131,22 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 	return cgroup;
 }
 
-/* Given before connect(), and kept by repair; MPTCP has none. */
+/*
+ * Given before connect(), and kept by repair; MPTCP has none. A subflow that is closed
+ * must not be asked for its MPTCP socket: the kernel goes by a structure
+ * (mptcp_subflow_context) that is freed by then. Its SYN opens nothing any more.
+ */
 static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 {
-	struct mptcp_sock *msk = bpf_skc_to_mptcp_sock(sk);
-	struct mma_asked *given = msk ? bpf_sk_storage_get(&asked, msk, NULL, 0) : NULL;
+	struct mma_asked *given;
+	struct mptcp_sock *msk;
 
+	if (sk->state != BPF_TCP_SYN_SENT)
+		return false;
+	msk = bpf_skc_to_mptcp_sock(sk);
+	if (!msk)
+		return false;
+	given = bpf_sk_storage_get(&asked, msk, NULL, 0);
 	return given && given->user_timeout;
 }
 

@@ -387,9 +387,11 @@ static void refused(void **state)
 	close(fd);
 }
 
-/* One that is bound may come to listen; elsewhere nothing would keep the promise. */
+/* One that is bound, or is to share its port, may come to listen; elsewhere nothing
+ * would keep the promise. */
 static void not_kept(void **state)
 {
+	static const int of_servers[] = { SO_REUSEADDR, SO_REUSEPORT };
 	struct sockaddr_in any = { .sin_family = AF_INET };
 	int fd;
 
@@ -399,6 +401,14 @@ static void not_kept(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
 	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(of_servers); i++) {
+		fd = socket_of(repaired, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+		assert_int_equal(set(fd, SOL_SOCKET, of_servers[i], 1), 0);
+		assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
+		assert_int_equal(set(fd, SOL_SOCKET, of_servers[i], 0), 0);
+		assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
+		close(fd);
+	}
 	fd = socket_of(other, AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
 	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), ENOPROTOOPT);
 	close(fd);
