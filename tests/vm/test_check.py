@@ -29,7 +29,8 @@ def test_a_healthy_machine():
 
 
 def test_a_healthy_service(cgroup):
-    attach(cgroup, "--port", "25")
+    """It listens alone: of one that connects --check says that the kernel's limits let it add no path."""
+    attach(cgroup, "--port", "25/listen")
     with listen(25, cgroup=cgroup):
         rc, lines = check("--cgroup", cgroup)
     assert rc == 0 and ok(lines), lines
