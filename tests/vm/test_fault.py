@@ -95,7 +95,8 @@ def test_first_attach(cgroup):
         rule2.check(cgroup)
         detach_if_any()
         assert protocol(cgroup=cgroup) == TCP
-    assert sweep(args, lambda: None, lambda: armed(cgroup), failed, complete, detach_if_any) > 20
+    # Not among them: what tidies up once all is attached, which is a note since 0.2.
+    assert sweep(args, lambda: None, lambda: armed(cgroup), failed, complete, detach_if_any) >= 20
 
 
 def test_second_attach(cgroup, invariant):

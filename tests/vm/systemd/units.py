@@ -152,7 +152,7 @@ def own_objects():
         listed = json.loads(run(["bpftool", "-j", kind, "list"]).out)
         return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith("sd_"))
     # A link of repair is named by the cgroup's id, which every restart makes anew.
-    pins = sorted(re.sub(r"(repair-[a-z]+)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
+    pins = sorted(re.sub(r"(repair-[a-z]+\d?)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
     entries = {name: len(mma.map_dict(name)) for name in Map.SHAPES if name not in ("departed", "stats")}
     return {"progs": found("prog", "name", "type"), "maps": found("map", "name", "bytes_memlock"), "pins": pins,
             "entries": entries}
