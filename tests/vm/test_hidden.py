@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("clean")
 
 ROOT = "/tmp/mma-root"
 LOCK = "/run/mptcp-mail-attach.lock"
-DROPIN = "/etc/systemd/system/hidden.service.d/mptcp-mail-attach.conf"
+DROPIN = "/etc/systemd/system/hidden.service.d/zz-mptcp-mail-attach.conf"
 MAPS = "ports", "cgroups", "departed", "paths", "netns", "meta"
 CLONE_NEWNS = 0x20000
 
@@ -33,7 +33,8 @@ def everything():
 def systemd(clean, tmp_path):
     """As much of it as --enable and --disable ask for, and a unit with the drop-in."""
     tool = tmp_path / "systemctl"
-    tool.write_text("#!/bin/sh\n[ $1 != show ] || echo 'Id=hidden.service\nLoadState=loaded\nActiveState=inactive'\n")
+    tool.write_text("#!/bin/sh\n[ $1 = show ] || exit 0\necho 'Id=hidden.service\nLoadState=loaded\nActiveState=inactive'\n"
+                    f"[ ! -e {DROPIN} ] || grep ExecStartPre= {DROPIN}\n")
     tool.chmod(0o755)
     os.makedirs("/run/systemd/system", exist_ok=True)
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}

@@ -162,7 +162,7 @@ class Nginx(Server):
     """Its mail proxy. Whom it asks for the way is nginx, too; where it leads is a server that
     says OK to everything, and on front_port Dovecot."""
     name = package = "nginx"
-    port, front_port = 10143, 10144
+    port, front_port = 993, 995  # whatever is spoken there: ports that not everybody may bind
     pid_file = "/run/nginx.pid"
     command = "nginx -c /etc/nginx/bench.conf"
     conf = """
