@@ -14,8 +14,7 @@ static const char *const modes[] = {
 	[MODE_ALLOW] = "allow",	    [MODE_DENY] = "deny",	[MODE_REFRESH] = "refresh",
 	[MODE_ENABLE] = "enable",   [MODE_DISABLE] = "disable", [MODE_OCI] = "oci",
 	[MODE_STATUS] = "status",   [MODE_CHECK] = "check",	[MODE_AUDIT] = "audit",
-	[MODE_VERSION] = "version", [MODE_HELP] = "help",
-	[MODE_CONNECTIONS] = "connections",
+	[MODE_VERSION] = "version", [MODE_HELP] = "help",	[MODE_CONNECTIONS] = "connections",
 };
 
 static const struct row {
