@@ -18,6 +18,7 @@ from strip_rig import TCP_FASTOPEN, MSG_FASTOPEN, Exchange, Ports, Rig, faults
 
 PORT = 7443
 SYN_SENT, SYN_RECV = 2, 3
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -246,6 +247,24 @@ def test_blackhole(rig):
     mma.sysctl("net.mptcp.blackhole_timeout", 0, netns=client)
     for port, governed in ((PORT + 1, True), (PORT + 2, False)):
         assert not faults(connection(port, governed), True, True)
+
+
+def test_no_blackhole_by_who_can_use_no_port(rig):
+    """The same loss on the way of a process that may bind no listed port: its SYN never asked."""
+    client = rig.link.client
+    with rig.listener(False, socket.AF_INET, PORT) as listener, rig.nft("server", f"""chain in {{
+            type filter hook prerouting priority -500;
+            tcp dport {PORT} tcp flags & (syn | ack) == syn numgen inc mod 1000 < 3 drop
+            }}"""):
+        nobodys = mma.make_socket(cgroup=rig.cgroup, netns=client, uid=NOBODY)
+        nobodys.settimeout(20)
+        got = Exchange(rig, nobodys, [listener], rig.address("v4"), Ports(PORT, PORT))
+    assert len(got.syns) == 4 and not any(p.mp_capable for p in got.syns) and got.server_protocol == TCP
+    assert mma.netns_status(client)["blackhole"] == {"detected": 0, "timeout": 3600}
+    with rig.listener(False, socket.AF_INET, PORT + 2) as listener:
+        bystander = Exchange(rig, rig.socket("client", False, socket.AF_INET), [listener], rig.address("v4"),
+                             Ports(PORT + 2, PORT + 2))
+    assert not faults(bystander, True, True)
 
 
 @pytest.mark.parametrize("proto", [TCP, MPTCP])
