@@ -253,11 +253,6 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		optional_watch();
 		err = open_and_load(&programs, choose_wanted, &optional);
 	} while (optional_is_to_blame(&optional) && err);
-	/* Of repair, repair_apply() tells. */
-	if (!err && optional.left_out[OPTIONAL_ACCOUNT])
-		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
-	if (!err && optional.left_out[OPTIONAL_WATCH])
-		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	if (err)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
@@ -275,6 +270,11 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return err;
 	}
 	repair_update_all();
+	/* Of repair, repair_apply() tells. */
+	if (optional.left_out[OPTIONAL_ACCOUNT])
+		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+	if (optional.left_out[OPTIONAL_WATCH])
+		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
 	*ret = programs;
 	return 0;
 }

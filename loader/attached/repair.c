@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <linux/bpf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,11 +170,21 @@ static bool is_attached_id(const struct maps *maps, uint64_t id)
 	return true; /* or unreadable, which is not gone */
 }
 
+/* By its name the link of a cgroup that is attached now: there are as many as four times
+ * the paths, and one look-up tells. */
+static bool is_of_attached(const struct maps *maps, const char *name)
+{
+	struct mma_service_ref service;
+	uint64_t id = strtoull(strrchr(name, '-') + 1, NULL, 10); /* PREFIX ends in one */
+
+	return !bpf_map_lookup_elem(maps->cgroups, &id, &service);
+}
+
 static int sweep_repair_link(const char *name, void *data)
 {
 	struct bpf_link_info link;
 
-	if (pin_link_info(name, BPF_LINK_TYPE_CGROUP, &link))
+	if (is_of_attached(data, name) || pin_link_info(name, BPF_LINK_TYPE_CGROUP, &link))
 		return 0; /* unreadable is not gone */
 	/* 0: its cgroup is gone. */
 	if (link.cgroup.cgroup_id && is_attached_id(data, link.cgroup.cgroup_id))

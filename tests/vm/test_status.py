@@ -34,7 +34,8 @@ def test_nothing_attached():
     assert text() == "armed       no: nothing is attached\n"
     assert status() == {"schema": 1, "version": status()["version"], "armed": False,
                         "reason": "nothing is attached", "ports": {}, "services": [], "netns": [],
-                        "accounting": {"counted": False, "reason": "nothing is attached"}}
+                        "accounting": {"counted": False, "reason": "nothing is attached"}, "doubt": None,
+                        "list_watch": {"known": False, "reason": "nothing is attached"}}
 
 
 def test_keys_of_the_contract(attached):
@@ -97,7 +98,11 @@ def test_debugfs_unmounted_later(attached, preemption):
     """Whether the second program is needed can be told no more: what was right goes on being armed,
     the doubt is told, and the next run ends it."""
     link = f"{PINS}/links/upgrade_2"
-    preemption.mode = next(mode for mode in preemption.modes if mode in ("none", "voluntary"))
+    calm = [mode for mode in preemption.modes if mode in ("none", "voluntary")]
+    if not calm:  # Linux 7 preempts in every mode: the second program is always there
+        assert os.path.exists(link) and status()["doubt"] is None
+        return
+    preemption.mode = calm[0]
     mma("--detach", check=True)
     attach(attached)
     assert not os.path.exists(link) and status()["doubt"] is None
