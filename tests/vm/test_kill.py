@@ -24,9 +24,12 @@ LASTING_NOTHING = {
     0, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 17, 20, 21, 25, 28, 39, 45, 47, 51, 54, 55, 63, 72, 79, 89, 95,
     97, 102, 104, 107, 108, 131, 137, 138, 158, 186, 202, 217, 218, 228, 231, 234, 257, 262, 267, 273, 302,
     303, 318, 319, 332, 334, 439,
+    # What is the process's own: sockets, descriptors, rights, the lock, the namespace it is in.
+    41, 49, 73, 125, 126, 157, 292, 304, 308,
+    280,  # utimensat: when the run with the lock last made progress
 }
-BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
-BPF_HELD = {0, 5, 18}  # MAP_CREATE, PROG_LOAD, BTF_LOAD: gone with the process, unless pinned by another call
+BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 24, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
+BPF_HELD = {0, 5, 18, 35}  # MAP_CREATE, PROG_LOAD, BTF_LOAD, PROG_BIND_MAP: gone with the process, unless pinned by another call
 
 
 def lasting(call):
