@@ -6,7 +6,8 @@ import os
 import pytest
 
 import mma
-from units import (MPTCP, TCP, THIS, START, TOOL, Unit, enable, install, journal, own_objects, run, show, systemctl, wait_until)
+from units import (MPTCP, TCP, THIS, START, TOOL, Unit, enable, install, journal, run, show, systemctl,
+                   wait_until_none_is_ours)
 
 
 @pytest.fixture
@@ -29,7 +30,6 @@ def test_files():
 @pytest.mark.usefixtures("installed")
 def test_remove_and_purge(clean):
     other = "/etc/systemd/system/server.service.d/other.conf"
-    before = own_objects()
     unit = Unit("server.service", 25)
     alone = Unit("alone.service", 26)
     enable("server", "alone")
@@ -43,7 +43,7 @@ def test_remove_and_purge(clean):
     assert "*:25" in got.err + got.out or "[::]:25" in got.err
     assert "systemctl restart server.service" in got.err
     assert not os.path.exists(mma.PINS)
-    wait_until(lambda: own_objects()["progs"] == before["progs"], "the kernel frees the programs")
+    wait_until_none_is_ours()
     assert os.path.exists(unit.dropin), "configuration stays until purge"
     unit.restart()
     assert unit.protocol() == TCP

@@ -5,11 +5,13 @@ live --deny. Debian's own mail servers are in boot/."""
 import os
 
 from mma import mma, service
-from units import MPTCP, TCP, Unit, active, enable, greeting, own_objects, run, show, speaks_mptcp, wait_until
+from units import (MPTCP, TCP, Unit, active, enable, greeting, own_objects, run, show, speaks_mptcp, wait_until,
+                   wait_until_none_is_ours)
 
 
 def test_fifty_restarts(clean):
     """Each time MPTCP, and nothing grows."""
+    wait_until_none_is_ours()
     told = "/run/server.told"
     unit = Unit("server.service", 25, f"CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nStandardOutput=append:{told}")
     enable("server")

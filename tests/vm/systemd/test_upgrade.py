@@ -14,7 +14,7 @@ from bpfsys import obj_get
 from invariant import Background
 from mma import Cgroup, Map, counters
 from units import (HERE, MPTCP, NEXT, THIS, Unit, enable, install, own_objects, reload_systemd, run, show,
-                   speaks_mptcp, systemctl, wait_until)
+                   speaks_mptcp, systemctl, wait_until, wait_until_none_is_ours)
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ class Churn:
 def load(clean):
     """What goes on meanwhile: sockets in a service whose MPTCP is on and in one
     where it is off, an attached cgroup that comes and goes, and the invariant."""
+    wait_until_none_is_ours()
     up = Storm("storm-up.service")
     off = Storm("storm-off.service", "PrivateNetwork=yes\nExecStartPre=+/bin/sh -c 'echo 0 >/proc/sys/net/mptcp/enabled'")
     enable("storm-up", "storm-off")
