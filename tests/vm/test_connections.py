@@ -2,12 +2,14 @@
 """--connections against what both ends of each connection know themselves."""
 
 import contextlib
+import json
 import re
 import socket
 
 import pytest
 
 import mma as tool
+from check_cases import counter_says
 from connection_world import World, connections, exchange, text
 from mma import MPTCP, TCP, Cgroup, attach, connect, mma, netns_cookie, run, sysctl, wait_until
 
@@ -166,6 +168,18 @@ def test_what_is_not_mptcp(world):
     one = next(c for c in connections() if c["paths"][0]["local"]["port"] == again.getsockname()[1])
     assert (one["result"], why(one)) == ("fell_back", "fell_back")
     assert "0 by MPTCP, 0 of them by more than one path; 2 fell back; 2 TCP" in text()
+
+
+def test_the_kernels_table_is_full(world, tmp_path):
+    """Which the kernel counts, but not whom it befell."""
+    world.connect(proto=TCP)
+    full = counter_says(tmp_path, "MPFallbackTokenInit", 7)
+    found, = connections(prepare=full)
+    assert why(found) == "not_asked" and found["why"]["text"].endswith("connections was full, as 7 times so far")
+    assert {n["table_full"] for n in json.loads(mma("--status", "--json", check=True, prepare=full).out)["netns"]} == {7}
+    assert "7 connections stayed TCP" in mma("--status", check=True, prepare=full).out
+    assert {n["table_full"] for n in tool.status()["netns"]} == {0}
+    assert "was full" not in text() + mma("--status", check=True).out
 
 
 def test_a_path_is_lost(world):
