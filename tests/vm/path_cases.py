@@ -10,7 +10,7 @@ import re
 import pytest
 
 from audit_cases import service  # noqa: F401 (a fixture)
-from mma import HERE, MPTCP, MPTCP_INFO, SOL_MPTCP, check, is_mptcp, listen, make_socket, resident, run, sysctl, wait_until
+from mma import HERE, MPTCP, MPTCP_INFO, SOL_MPTCP, Cgroup, check, is_mptcp, listen, make_socket, resident, run, sysctl, wait_until
 from two_links import Links
 
 NEAR, FAR = "192.0.2.2", "198.51.100.2"  # of the client: on the first link, and behind both
@@ -212,6 +212,58 @@ def test_rp_filter(world):
     assert set(world.named()) == {"path_route", "path_rp_filter"}
     world.mended("path_rp_filter", FAR)
     assert set(world.named()) == {"path_route"}
+
+
+def test_a_published_port(service):
+    """In a container behind DNAT on two uplinks, of which each takes only what has its address."""
+    with contextlib.ExitStack() as stack:
+        world = World(stack, service)
+        host, inside = world.net.server, f"{world.net.server}-inside"
+        run(["ip", "netns", "add", inside])
+        stack.callback(run, ["ip", "netns", "del", inside])
+        run(["ip", "-n", host, "link", "add", "b0", "type", "veth", "peer", "name", "e0", "netns", inside])
+        world.server("addr add 172.18.0.1/24 dev b0", "link set b0 up", "mptcp endpoint flush")
+        for line in ("link set lo up", "link set e0 up", "addr add 172.18.0.2/24 dev e0", "route add default via 172.18.0.1",
+                     "mptcp endpoint add 10.0.1.1 signal", "mptcp limits set subflows 2"):
+            world.net.ip(inside, line)
+        sysctl("net.ipv4.ip_forward", 1, host)
+        run(["nft", "-f", "-"], netns=host, stdin="table ip published { chain c { type nat hook prerouting priority dstnat; "
+            "iifname { s0, s1 } tcp dport 143 dnat to 172.18.0.2; }; }")
+        beyond(world)
+        run(["nft", "-f", "-"], netns=world.net.client, stdin="table inet t { chain c { type filter hook input priority 0; "
+            "iif c0 ip saddr 10.0.1.1 drop; iif c1 ip saddr 192.0.2.1 drop; }; }")
+        container = Cgroup(f"{service.name}-inside", parent=os.path.dirname(service.dir))
+        stack.callback(container.remove)
+        stack.enter_context(resident(cgroup=container, netns=inside))
+        listener = stack.enter_context(listen(143, proto=MPTCP, cgroup=container, netns=inside))
+
+        def named():
+            _, lines = check("--cgroup", container, netns=host)
+            return {name: remedy for name, (result, _, remedy) in lines.items()
+                    if name.startswith("path") and result != "ok"}
+
+        def connection():
+            return Connection(listener, make_socket(proto=MPTCP, netns=world.net.client), FAR)
+        assert set(named()) == {"path_published"}
+        with connection() as one:
+            assert one.paths() == 1
+        run(["sh", "-e", "-c", named()["path_published"]], netns=host)
+        assert named() == {}
+        with connection() as one:
+            wait_until(lambda: one.paths() == 2, "a second path")
+
+
+def test_shrinking_windows(world):
+    """They slow a connection down, and keep no path from it."""
+    def line():
+        return check("--cgroup", world.cgroup)[1].get("shrink_window")
+    assert line() is None
+    sysctl("net.ipv4.tcp_shrink_window", 1, world.net.server)
+    result, text, remedy = line()
+    assert result == "warn" and "slow" in text
+    run(["sh", "-e", "-c", remedy.split(": ")[1]], netns=world.net.server)
+    assert line() is None and world.named() == {}
+    world.has_a_second_path()
 
 
 def test_joins_to_the_first_address_are_not_welcome(world):
