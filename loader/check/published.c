@@ -55,19 +55,18 @@ static void put_remedy(const struct own_address *uplink, const char *bridge,
 	unsigned int mark = 1000 + uplink->ifindex;
 	char gateway[ADDRESS_TEXT];
 	struct route route;
-	bool has = !route_default(uplink->ifindex, uplink->address.ipv6, &route) &&
-		   route.has_gateway;
+	bool has =
+		!route_default(uplink->ifindex, uplink->address.ipv6, &route) && route.has_gateway;
 
 	address_host(&route.gateway, gateway);
-	snprintf(
-		ret_remedy, REMEDY,
-		"nft 'add table inet mptcp_paths; "
-		"add chain inet mptcp_paths in { type filter hook prerouting priority -150; }; "
-		"add rule inet mptcp_paths in iifname \"%s\" ct state new ct mark set %u; "
-		"add rule inet mptcp_paths in iifname \"%s\" ct mark %u meta mark set ct mark' && "
-		"%s rule add fwmark %u table %u && %s route add default%s%s dev %s table %u",
-		uplink->interface, mark, bridge, mark, ip, mark, mark, ip, has ? " via " : "",
-		has ? gateway : "", uplink->interface, mark);
+	snprintf(ret_remedy, REMEDY,
+		 "nft 'add table inet mptcp_paths; "
+		 "add chain inet mptcp_paths in { type filter hook prerouting priority -150; }; "
+		 "add rule inet mptcp_paths in iifname \"%s\" ct state new ct mark set %u; "
+		 "add rule inet mptcp_paths in iifname \"%s\" ct mark %u meta mark set ct mark' && "
+		 "%s rule add fwmark %u table %u && %s route add default%s%s dev %s table %u",
+		 uplink->interface, mark, bridge, mark, ip, mark, mark, ip, has ? " via " : "",
+		 has ? gateway : "", uplink->interface, mark);
 }
 
 void published_check(struct checks *checks, const struct published *published)
