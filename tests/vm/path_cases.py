@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 
 import pytest
 
@@ -22,11 +23,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 class Connection:
     """Of the client, which has the server's first address; closed at the end."""
 
-    def __init__(self, listener, client, source):
+    def __init__(self, listener, client, source, to="192.0.2.1"):
         self.client = client
         client.bind((source, 0))
         client.settimeout(20)
-        client.connect(("192.0.2.1", 143))
+        client.connect((to, 143))
         self.server, _ = listener.accept()
         self.server.settimeout(20)
         for _ in range(5):
@@ -68,10 +69,10 @@ class World:
     def announce(self):
         self.server("mptcp endpoint flush", "mptcp endpoint add 10.0.1.1 dev s1 signal")
 
-    def listen(self, addr=""):
+    def listen(self, addr="", family=socket.AF_INET):
         if self.listener:
             self.listener.close()
-        self.listener = listen(143, addr, proto=MPTCP, cgroup=self.cgroup, netns=self.net.server)
+        self.listener = listen(143, addr, family, proto=MPTCP, cgroup=self.cgroup, netns=self.net.server)
 
     def server(self, *lines):
         for line in lines:
@@ -147,8 +148,33 @@ def test_a_server_that_listens_at_one_address(world):
     world.listen()
     world.announce()
     assert world.named() == {}
-    world.server("addr add 2001:db8:1::1/64 dev s1 nodad", "mptcp endpoint add 2001:db8:1::1 dev s1 signal")
-    assert set(world.named()) == {"path_family"} and "IPv6" in world.named()["path_family"]
+
+
+def test_an_ipv6_path_to_a_server_that_has_ipv4_alone(world):
+    """A client whose socket is an IPv6 one makes it once the server has IPv6."""
+    world.server("mptcp endpoint flush", "addr add 2001:db8:1::1/64 dev s1 nodad", "mptcp endpoint add 2001:db8:1::1 dev s1 signal")
+    world.client("addr add 2001:db8:1::2/64 dev c1 nodad")
+    assert set(world.named()) == {"path_family"} and "by IPv6" in world.named()["path_family"]
+
+    def connection():
+        client = make_socket(socket.AF_INET6, proto=MPTCP, netns=world.net.client)
+        return Connection(world.listener, client, f"::ffff:{NEAR}", "::ffff:192.0.2.1")
+    with connection() as one:
+        assert one.paths() == 1
+    world.listen("::", socket.AF_INET6)
+    assert world.named() == {}
+    with connection() as one:
+        wait_until(lambda: one.paths() == 2, "a second path")
+
+
+def test_mptcp_is_off(world):
+    sysctl("net.mptcp.enabled", 0, world.net.server)
+    rc, lines = check("--cgroup", world.cgroup)
+    assert rc == 3 and lines["mptcp_enabled"][0] == "fail"
+    run(["sh", "-e", "-c", lines["mptcp_enabled"][2].split(": ")[-1]], netns=world.net.server)
+    rc, lines = check("--cgroup", world.cgroup)
+    assert lines["mptcp_enabled"][0] == "ok"
+    world.has_a_second_path()
 
 
 def beyond(world):
