@@ -17,6 +17,9 @@ from two_links import Links
 
 N = 10_000
 MEMORY_KB = 50_000
+# Of an emulated processor, with other guests beside this one; seen: 1.9 for text and 5.9 for --json. Making the
+# connections took a minute there, and 2 s on the same machine without emulation.
+SECONDS = 15
 
 
 def measured(*args):
@@ -94,5 +97,5 @@ def test_ten_thousand(cgroup):
         for args in ([], ["--json"]):
             seconds, cpu, memory, out = measured("--connections", *args)
             print(f"\n{N} connections, {' '.join(args) or 'text'}: {seconds:.2f} s, {cpu:.2f} s of the processor, {memory} kB, {len(out)} bytes")
-            assert memory < MEMORY_KB
+            assert memory < MEMORY_KB and cpu < SECONDS
         assert len(json.loads(out)["connections"]) == N
