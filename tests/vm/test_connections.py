@@ -64,12 +64,23 @@ def look_at_paths(world, client, server, paths):
     assert re.search(rf"^  1 by MPTCP, {int(paths > 1)} of them by more than one path; 0 fell back; 0 TCP$", shown, re.M)
 
 
+def sent_again(world):
+    """How often MPTCP itself did that, at both ends: a path that is slow to acknowledge seems lost to it."""
+    return sum(int(run(["nstat", "-asz", "MPTcpExtMPTCPRetrans"], netns=name).out.split()[-2])
+               for name in (world.net.server, world.net.client))
+
+
 def test_one_path_as_bytes_go(world):
-    """With one path the numbers of the path are exact."""
+    """With one path the numbers of the path are exact, if nothing was sent again."""
     client, server = world.connect()
     exchange(client, server)
-    path, = world.settled(client, 1)["paths"]
-    assert (path["bytes_in"], path["bytes_out"]) == (100_000, 250_000)
+    found = world.settled(client, 1)
+    path, = found["paths"]
+    assert (found["bytes_in"], found["bytes_out"]) == (100_000, 250_000)
+    if sent_again(world):
+        assert 100_000 <= path["bytes_in"] <= 200_000 and 250_000 <= path["bytes_out"] <= 500_000
+    else:
+        assert (path["bytes_in"], path["bytes_out"]) == (100_000, 250_000)
 
 
 def drop(netns, chain):
@@ -272,6 +283,6 @@ def test_long_addresses(world):
     exchange(client, server)
     found = world.settled(client, 1)
     assert found["paths"][0]["local"] == {"addr": addresses["server"], "port": 25}
-    assert f"[{addresses['server']}]:25" in text() and "100k" in text()
+    assert f"[{addresses['server']}]:25" in text() and re.search(r" 1\d\dk +[2-4]\d\dk ", text())
     mapped, _ = world.connect(25, listener)
     assert world.settled(mapped, 1)["peer"]["addr"] == "192.0.2.2"
