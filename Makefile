@@ -129,7 +129,8 @@ man: $(MAN)
 $(MAN): man/mptcp-mail-attach.8.scd VERSION CHANGELOG.md | $(BUILD)/loader
 	$(call say,MAN)
 	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page: make deps" >&2; exit 1; }
-	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(RELEASED)} scdoc > $@.tmp && mv $@.tmp $@
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(RELEASED)} scdoc > $@.tmp
+	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # man(1) is to run tbl
 
 # What names the command, names it where it is installed.
 at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | \
@@ -141,7 +142,7 @@ install: $(BIN) $(START) $(MAN)
 	install -D -m 0755 $(START) "$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach-start"
 	install -D -m 0644 $(MAN) "$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8"
 	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
-	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
+	$(call at_sbin,dist/90-mptcp-mail-attach.rules,$(RULESDIR)/90-mptcp-mail-attach.rules)
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
 	install -D -m 0644 docs/metrics.md "$(DESTDIR)$(DOCDIR)/metrics.md"
 	$(call at_sbin,dist/containers/hook,$(LIBEXECDIR)/mptcp-mail-attach/hook,0755)
@@ -186,13 +187,13 @@ check:
 	@tests/check
 
 # What takes too long for every time: ten million inputs for each parser, coverage, kills and failures at
-# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, and a
-# kernel that checks itself.
+# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, a
+# kernel that checks itself, and Debian without systemd.
 .PHONY: check-long
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-limits sd-debian12 sd-containers
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-containers
 
 .PHONY: demo
 demo:
