@@ -46,7 +46,9 @@ CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
 # The user's flags come last, so that they win.
 CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN) $(ANYWHERE)
 LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
-BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+# In the byte order of the processor that builds, unless it is told another.
+BPF_TARGET  ?= bpf
+BPF_CFLAGS   = -O2 -g -target $(BPF_TARGET) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu $(ANYWHERE)
 
 # --audit's program runs on kernels on which the others do not load.
@@ -193,7 +195,7 @@ check:
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-containers
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-containers
 
 .PHONY: demo
 demo:
