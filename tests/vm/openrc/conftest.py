@@ -42,7 +42,7 @@ def first_boot():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def second_boot():
+def warm():
     if os.path.exists(MARKER):
         return
     first_boot()
@@ -53,3 +53,8 @@ def second_boot():
         f.write("b")
     while True:
         signal.pause()
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    """Each test goes on where the one before ended."""

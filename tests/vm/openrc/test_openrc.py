@@ -85,7 +85,7 @@ def test_new_interface():
     def covered():
         netns, = status()["netns"]
         return (netns["interfaces"], netns["uncovered"]) == (interfaces, 0)
-    wait_until(covered, "the interface is covered", timeout=60)
+    wait_until(covered, "the interface is covered", seconds=60)
     run(["ip", "link", "del", "new0"])
 
 
@@ -115,9 +115,17 @@ def test_mail_starts_without_the_tool():
         os.rename(f"{TOOL}.gone", TOOL)
 
 
+def refused():
+    try:
+        mma.connect("127.0.0.1", 25, proto=mma.TCP).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 @contextlib.contextmanager
 def supervised():
-    """What runit and s6 run. Ended as they do it: by a signal to the process."""
+    """What runit and s6 run, until none of its processes listens any more: they inherit the listener."""
     server = subprocess.Popen(["/bin/sh", f"{HERE}/../examples/supervised/run"], stdin=subprocess.DEVNULL)
     try:
         def ready():
@@ -125,16 +133,18 @@ def supervised():
             with contextlib.suppress(OSError):
                 return speaks_mptcp() is not None
             return False
-        wait_until(ready, "postfix listens", timeout=60)
+        wait_until(ready, "postfix listens", seconds=60)
         yield
     finally:
-        server.terminate()
+        run(["postfix", "stop"], check=False)
         server.wait(timeout=60)
+        wait_until(refused, "nobody listens", seconds=120)
 
 
 def test_supervised():
     """Without a cgroup of the supervisor's: at each start, with repair."""
     rc("postfix", "stop")
+    wait_until(refused, "nobody listens", seconds=120)
     for _ in range(2):
         with supervised():
             assert speaks_mptcp()
