@@ -196,6 +196,9 @@ static void check_upgrade(struct checks *checks)
 	err = trial_run(&trial, &operation);
 	if (!err)
 		check_ok(checks, "upgrade", "the program loads and attaches");
+	else if (!kernel_has_trampolines())
+		check_fail(checks, "upgrade", KERNEL_NEED_JIT,
+			   KERNEL_HOOK ": " KERNEL_NO_TRAMPOLINES);
 	else if (refuses_any_fentry())
 		check_fail(
 			checks, "upgrade",

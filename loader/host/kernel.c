@@ -87,6 +87,12 @@ bool kernel_has_hook(void)
 	return kernel_has_function(KERNEL_HOOK);
 }
 
+/* Compiled in along with them. */
+bool kernel_has_trampolines(void)
+{
+	return kernel_has_function("bpf_trampoline_link_prog");
+}
+
 int kernel_preempts(void)
 {
 	/* As the host sees it: a unit with PrivateNetwork= has a /sys of its own, and the
@@ -112,6 +118,9 @@ int kernel_explain(int err, const char *operation)
 		return fault_kernel(
 			err, KERNEL_HOOK
 			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");
+	if (!kernel_has_trampolines())
+		return fault_kernel(err,
+				    KERNEL_HOOK ": " KERNEL_NO_TRAMPOLINES "; " KERNEL_NEED_JIT);
 	if (err == EPERM || err == EACCES)
 		return fault_kernel(
 			err,

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 
 #define KERNEL_HOOK "update_socket_protocol" /* upgrade's */
+#define KERNEL_NO_TRAMPOLINES \
+	"this kernel can call no BPF program from its functions, because it has no JIT compiler for BPF"
+#define KERNEL_NEED_JIT \
+	"use a kernel with CONFIG_BPF_JIT=y (s390x: one built for z196 or newer; Debian's is not)"
 
 /* The address families of which the kernel makes MPTCP sockets, found by
  * making one, in a fresh namespace where MPTCP is switched off in ours. -errno
@@ -15,6 +19,9 @@ int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 /* Whether it tells its types, and has the hook of upgrade. */
 bool kernel_has_btf(void);
 bool kernel_has_hook(void);
+/* Whether it can call BPF programs from its functions, which a kernel does only if it compiles
+ * them to machine code: Debian's s390x cannot. */
+bool kernel_has_trampolines(void);
 /* Whether it has a function of this name that a program may watch. */
 bool kernel_has_function(const char *name);
 
