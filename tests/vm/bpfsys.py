@@ -7,7 +7,7 @@ import errno
 import os
 import struct
 
-_SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+_SYS_BPF = {"x86_64": 321, "aarch64": 280, "s390x": 351}[os.uname().machine]
 _libc = ctypes.CDLL(None, use_errno=True)
 
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4

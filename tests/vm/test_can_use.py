@@ -26,8 +26,8 @@ MAY_BIND = {NET_BIND_SERVICE, NET_ADMIN, NET_RAW}
 with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as last:
     ALL = set(range(int(last.read()) + 1))
 PR_SET_KEEPCAPS = 8
-SYS_CAPSET = {"x86_64": 126, "aarch64": 91}[os.uname().machine]
-SYS_SETRESUID = {"x86_64": 117, "aarch64": 147}[os.uname().machine]
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91, "s390x": 185}[os.uname().machine]
+SYS_SETRESUID = {"x86_64": 117, "aarch64": 147, "s390x": 208}[os.uname().machine]
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -174,12 +174,12 @@ def test_edit_by_bpftool(cgroup, port, roles):
     """As the contract has it: it just works, from the next socket on."""
     attach(cgroup)
     assert nobodys(cgroup) == TCP
-    run(["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", str(port & 255), str(port >> 8), "value",
+    run(["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder)), "value",
          str(roles)])
     assert nobodys(cgroup) == MPTCP
     mma("--refresh", check=True)  # looks what the list grants
     assert nobodys(cgroup) == MPTCP
-    run(["bpftool", "map", "delete", "pinned", f"{PINS}/ports", "key", str(port & 255), str(port >> 8)])
+    run(["bpftool", "map", "delete", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder))])
     assert nobodys(cgroup) == MPTCP, "what takes away needs no haste"
     mma("--refresh", check=True)
     assert nobodys(cgroup) == TCP

@@ -5,6 +5,7 @@ tests/system."""
 
 import os
 import re
+import sys
 
 import pytest
 
@@ -302,7 +303,7 @@ def test_foreign_abi(cgroup, mode):
     value = run(["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/meta"]).out
     raw = re.search(r'"value":\[("0x[^\]]*)\]', value).group(1).replace('"', "").split(",")
     key = ["bpftool", "map", "update", "pinned", f"{PINS}/meta", "key", "0", "0", "0", "0", "value"]
-    run([*key, "0x63", *raw[1:]])
+    run([*key, *map(str, (99).to_bytes(4, sys.byteorder)), *raw[4:]])
     try:
         before = map_dict("paths"), map_dict("ports")
         refused(mma(*mode), 1, "ABI 99", "ABI 1", "reboot")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import socket
+import sys
 import time
 
 import pytest
@@ -316,7 +317,7 @@ def foreign_links(n, ifindex):
     fds = []
     for _ in range(n):
         program = foreign_program(-1)
-        attr = bytearray(b"".join(x.to_bytes(4, "little") for x in (program, ifindex, 47, 16, 0, 0, 0, 0)))
+        attr = bytearray(b"".join(x.to_bytes(4, sys.byteorder) for x in (program, ifindex, 47, 16, 0, 0, 0, 0)))
         fds.append(bpfsys.bpf(28, attr))
         os.close(program)
     return fds

@@ -145,6 +145,22 @@ static void skip_call(pid_t pid)
 	if (ptrace(PTRACE_SETREGSET, pid, (void *)NT_ARM_SYSTEM_CALL, &vector))
 		die("NT_ARM_SYSTEM_CALL");
 }
+#elif defined(__s390x__)
+/* The register of the number is that of the result, which is -ENOSYS for a number of no call, and
+ * can be set where the call ends. */
+static void skip_call(pid_t pid)
+{
+	void *number = (void *)offsetof(struct user, regs.gprs[2]);
+	int status;
+
+	if (ptrace(PTRACE_POKEUSER, pid, number, (void *)0xffff) ||
+	    ptrace(PTRACE_SYSCALL, pid, 0, 0))
+		die("PTRACE_POKEUSER");
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		die("waitpid");
+	if (ptrace(PTRACE_POKEUSER, pid, number, (void *)-(long)failing))
+		die("PTRACE_POKEUSER");
+}
 #else
 static void skip_call(pid_t pid)
 {
