@@ -253,7 +253,7 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 		return fault(ENOSPC, "%s: cgroups: full, %d are attached; detach one first",
 			     cgroup->key.path, MMA_MAX_CGROUPS);
 	if (err)
-		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	err = cgroup_find_id(cgroup->dir, &again);
 	if (err)
@@ -292,7 +292,7 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 			return err;
 		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
 		if (err)
-			return fault(-err, "%s: cannot be entered in the map (%s)",
+			return fault(-err, "%s: cannot be added to the map (%s)",
 				     cgroup->key.path, strerror(-err));
 	}
 	wait_for_cgroup_changes(cgroup->dir);
@@ -339,7 +339,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 		return err;
 	err = bpf_map_delete_elem(maps->paths, &cgroup->key);
 	if (err)
-		return fault(-err, "%s: cannot be taken out of the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be removed from the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	wait_for_cgroup_changes(cgroup->dir);
 	err = each_id(maps, drop_if_of_slot, &path.slot);

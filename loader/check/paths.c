@@ -153,7 +153,7 @@ static void check_endpoint(struct checks *checks, const struct ways *ways)
 		return;
 	put_endpoint_remedy(own, remedy);
 	check_warn(checks, "path_endpoint", remedy,
-		   "%s%s on %s could be a path, but is no endpoint: nobody is told of it",
+		   "%s%s on %s could be a path, but is no endpoint: peers do not learn of it",
 		   where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
@@ -173,7 +173,7 @@ static void check_address(struct checks *checks, const struct ways *ways, const 
 	} else if (!own && (e->flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)) {
 		snprintf(remedy, sizeof(remedy), "ip mptcp endpoint delete id %u", e->id);
 		check_warn(checks, "path_address", remedy,
-			   "%s%s is an endpoint from which paths are made, but no interface has it",
+			   "%s%s is an endpoint for new paths, but no interface has this address",
 			   where_is(ways).text, host);
 	}
 }
@@ -269,7 +269,7 @@ static void check_rp_filter(struct checks *checks, const struct ways *ways,
 	snprintf(remedy, sizeof(remedy), "sysctl -w net/ipv4/conf/%s/rp_filter=2", own->interface);
 	check_warn(
 		checks, "path_rp_filter", remedy,
-		"%spackets to %s that come in by %s are dropped (rp_filter), as the way back is another",
+		"%spackets to %s that come in by %s are dropped (rp_filter), because replies would leave by another interface",
 		where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
@@ -279,7 +279,7 @@ static void check_initial(struct checks *checks, const struct ways *ways)
 		check_warn(
 			checks, "path_initial",
 			"sysctl -w net.mptcp.allow_join_initial_addr_port=1",
-			"%sclients are told to add no path to the address that they know, and no other is announced",
+			"%sclients are told not to add paths to the address that they know, and no other address is announced",
 			where_is(ways).text);
 }
 
@@ -294,7 +294,7 @@ static void check_accept(struct checks *checks, const struct ways *ways)
 	    !count_endpoints(ways, MPTCP_PM_ADDR_FLAG_SUBFLOW))
 		check_warn(
 			checks, "path_accept", "ip mptcp limits set add_addr_accepted 2",
-			"%soutgoing connections add no path: no endpoint makes any (subflow), and none is made to what a server announces",
+			"%soutgoing connections add no path: there is no subflow endpoint, and addresses that a server announces are not accepted",
 			where_is(ways).text);
 }
 

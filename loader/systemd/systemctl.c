@@ -90,7 +90,7 @@ int systemctl_show(const char *unit, const char *properties, char *ret_text, siz
 
 	if (err)
 		return fault(err < 0 ? -err : EIO,
-			     "%s: systemctl cannot show it; is the name right?", unit);
+			     "%s: systemctl cannot show it; check the name", unit);
 	return 0;
 }
 

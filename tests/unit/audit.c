@@ -167,7 +167,7 @@ static void prints_nothing_seen(void **state)
 			    "\n"
 			    "no listener, and no TCP connection\n"
 			    "\n"
-			    "Suggested: nothing: no port was listened on that others reach\n"
+			    "Suggested: nothing: the service listened on no port that others can reach\n"
 			    "3 events had no room and are missing\n");
 }
 

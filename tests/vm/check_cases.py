@@ -169,7 +169,7 @@ def test_a_path_that_is_refused_is_usage():
 
 def test_not_there_yet(service):
     _, lines = check("--cgroup", f"{service}/later.service")
-    assert lines["cgroup"][0] == "warn" and "not there yet" in lines["cgroup"][1]
+    assert lines["cgroup"][0] == "warn" and "does not exist yet" in lines["cgroup"][1]
     assert "listeners" not in lines
 
 
@@ -285,7 +285,7 @@ def test_listeners(service, net):
         assert check("--cgroup", service)[1]["listeners"][:2] == ("ok", "all of them are MPTCP")
         with resident(lambda: held.append(listen(26)), cgroup=service, netns=net):
             assert check("--cgroup", service)[1]["listeners"][:2] == (
-                "warn", "listen as TCP now, and stay so: 127.0.0.1:26")
+                "warn", "listening as TCP until a restart: 127.0.0.1:26")
 
 
 def a_program(path):

@@ -385,7 +385,7 @@ def test_nearest_attached_is_credited(cgroup, invariant):
         assert protocol(cgroup=place) == MPTCP
     assert (counters(cgroup)["upgraded"], counters(inner)["upgraded"]) == (start[0] + 2, start[1] + 3)
     done = mma("--detach", "--cgroup", inner, check=True)
-    assert f"stays covered by {cgroup.path}" in done.err
+    assert f"still attached through {cgroup.path}" in done.err
     assert protocol(cgroup=inner) == MPTCP
     assert counters(cgroup)["upgraded"] == start[0] + 3
 
