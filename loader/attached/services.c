@@ -351,7 +351,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return err ? err : write_levels(maps, levels, false);
 }
 
-/* Keys of paths that are to go: services_each() must not lose its place amid the walk. */
+/* Keys of paths that are to go: services_each() must not lose its place during the walk. */
 struct gone {
 	struct cgroup *list;
 	size_t n;

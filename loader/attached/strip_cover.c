@@ -38,7 +38,7 @@ enum place { ABSENT, BEHIND, FIRST };
 
 /* Where the link is on this interface of the namespace that we are in. The link's
  * own info does not tell the namespace: a device that has moved took its link
- * along, and its index may have been given anew. */
+ * along, and its index may have been reused. */
 static enum place place_of(uint64_t cookie, unsigned int ifindex, struct programs_there *ret)
 {
 	__u32 linked, link_id = strip_pinned(strip_name(cookie, ifindex).name, &linked);
