@@ -5,6 +5,7 @@
  * where all is well.
  */
 #include "check/parts.h"
+#include "check/published.h"
 #include "check/ways.h"
 #include "host/netstat.h"
 
@@ -330,6 +331,7 @@ struct judgement {
 	struct checks *checks;
 	bool any; /* namespace was looked at: the first is the one of the line without fault */
 	struct path_manager manager;
+	struct published published;
 };
 
 static void judge(const struct ways *ways, void *data)
@@ -354,6 +356,7 @@ static void judge(const struct ways *ways, void *data)
 		check_initial(checks, ways);
 	if (!is_said(checks, "path_accept"))
 		check_accept(checks, ways);
+	published_add(&judgement->published, ways);
 }
 
 void check_paths(struct checks *checks, const struct check_subject *subject)
@@ -362,6 +365,7 @@ void check_paths(struct checks *checks, const struct check_subject *subject)
 	const struct path_manager *manager = &judgement.manager;
 
 	ways_each(checks, subject, judge, &judgement);
+	published_check(checks, &judgement.published);
 	if (is_said(checks, "paths") || !judgement.any)
 		return;
 	if (manager->in_user_space)

@@ -146,6 +146,7 @@ static int measure_netns(const struct netns *netns, void *data)
 	ret->mptcp_enabled = netns_mptcp_enabled();
 	ret->manager_err = path_manager_read(&ret->manager);
 	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->table_full = netstat_mptcp(NETSTAT_TABLE_FULL);
 	ret->unprivileged_port =
 		(int)sysctl_number("/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");

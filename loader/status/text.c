@@ -257,6 +257,10 @@ static void print_netns(const struct status *status, const struct status_netns *
 		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
 		       "    if the path is sound: sysctl -w net.mptcp.blackhole_timeout=0\n",
 		       netns->blackholes, netns->blackhole_timeout);
+	if (netns->table_full > 0)
+		printf("  %lld connections stayed TCP: the kernel's table of MPTCP connections was full;\n"
+		       "    it has room for about 4 for each MB of memory\n",
+		       netns->table_full);
 }
 
 void status_print_text(const struct status *status)
