@@ -257,7 +257,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
 	if (!err && !complete)
-		err = fault(ENOENT, MMA_PIN_DIR ": a pin disappeared meanwhile; run the command again");
+		err = fault(ENOENT,
+			    MMA_PIN_DIR ": a pin disappeared meanwhile; run the command again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)

@@ -292,8 +292,8 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 			return err;
 		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
 		if (err)
-			return fault(-err, "%s: cannot be added to the map (%s)",
-				     cgroup->key.path, strerror(-err));
+			return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
+				     strerror(-err));
 	}
 	wait_for_cgroup_changes(cgroup->dir);
 	return attach_id(maps, cgroup, path.slot);

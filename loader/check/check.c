@@ -55,9 +55,10 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 	subject->given = true;
 	subject->there = !cgroup_id(subject->cgroup.dir, &id) && id;
 	if (subject->cgroup.by_id)
-		check_warn(checks, "cgroup", "attach from the host",
-			   "%s: in a cgroup namespace, so it is attached by id until its next restart",
-			   subject->cgroup.dir);
+		check_warn(
+			checks, "cgroup", "attach from the host",
+			"%s: in a cgroup namespace, so it is attached by id until its next restart",
+			subject->cgroup.dir);
 	else if (!subject->there)
 		check_warn(checks, "cgroup", "run this again when it exists",
 			   "%s: does not exist yet, so its processes cannot be examined",

@@ -151,8 +151,9 @@ void check_kernel(struct checks *checks, const struct check_subject *subject)
 			"use Linux 6.6 or later with CONFIG_MPTCP=y (Debian 12: linux-image-amd64 from bookworm-backports)",
 			"update_socket_protocol: this kernel does not have the hook");
 	else
-		check_warn(checks, "hook", "see btf",
-			   "without BTF it cannot be told whether the kernel has update_socket_protocol");
+		check_warn(
+			checks, "hook", "see btf",
+			"without BTF it cannot be told whether the kernel has update_socket_protocol");
 	check_mptcp(checks, subject);
 }
 

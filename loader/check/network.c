@@ -180,8 +180,9 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		return;
 	}
 	if (subject->tree.n_pids && !subject->namespaces.n)
-		check_warn(checks, "namespaces", "run as root",
-			   "those of its processes cannot be seen; the lines below are about this one");
+		check_warn(
+			checks, "namespaces", "run as root",
+			"those of its processes cannot be seen; the lines below are about this one");
 	if (!subject->namespaces.n)
 		look(NULL, &states[seen++]);
 	for (size_t i = 0; i < subject->namespaces.n; i++) {

@@ -51,8 +51,8 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 
 	if (read_listeners(cgroup, &listeners)) {
 		fault_drop();
-		note("%s: its listeners cannot be listed; those that exist %s",
-		     cgroup->key.path, what);
+		note("%s: its listeners cannot be listed; those that exist %s", cgroup->key.path,
+		     what);
 		return;
 	}
 	for (size_t i = 0; i < listeners.n; i++) {
@@ -82,8 +82,7 @@ void advise_attached(const struct cgroup *cgroup)
 		note("%s: does not exist yet; it is attached when it is created; the cgroup of a systemd unit is more likely /system.slice%s",
 		     cgroup->key.path, cgroup->key.path);
 	else
-		note("%s: does not exist yet; it is attached when it is created",
-		     cgroup->key.path);
+		note("%s: does not exist yet; it is attached when it is created", cgroup->key.path);
 }
 
 void advise_repair(const struct cgroup *cgroup)
@@ -95,7 +94,8 @@ void advise_repair(const struct cgroup *cgroup)
 	if (cgroup->by_id)
 		return;
 	note("%s: socket options %s; run --refresh then%s%s", cgroup->key.path,
-	     gone ? "can be repaired only once it exists" : "are repaired until its cgroup goes at a restart",
+	     gone ? "can be repaired only once it exists"
+		  : "are repaired until its cgroup goes at a restart",
 	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
 }
 

@@ -237,7 +237,8 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	status->unwatched = observer_reason(OBSERVER_LIST);
 	if (!status->unwatched && !summary_is_known(maps))
-		status->unwatched = "the list was edited since the last run; run --refresh to update the summary";
+		status->unwatched =
+			"the list was edited since the last run; run --refresh to update the summary";
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)

@@ -209,7 +209,8 @@ static void print_paths(const struct status_netns *netns)
 	const struct path_manager *manager = &netns->manager;
 
 	if (netns->manager_err)
-		printf("  extra paths: cannot read the limits (%s)\n", strerror(-netns->manager_err));
+		printf("  extra paths: cannot read the limits (%s)\n",
+		       strerror(-netns->manager_err));
 	else if (manager->in_user_space)
 		printf("  extra paths: left to a path manager in user space\n");
 	else if (!manager->subflows)
@@ -246,8 +247,7 @@ static void print_netns(const struct status *status, const struct status_netns *
 	else
 		printf("  allowlist enforced on all %zu interfaces\n", netns->strip.interfaces);
 	if (netns->mptcp_enabled < 0)
-		printf("  cannot tell whether MPTCP is on (%s)\n",
-		       strerror(-netns->mptcp_enabled));
+		printf("  cannot tell whether MPTCP is on (%s)\n", strerror(-netns->mptcp_enabled));
 	else
 		printf("  MPTCP is %s (net.mptcp.enabled)\n",
 		       netns->mptcp_enabled ? "on" : "OFF: sockets stay TCP");
