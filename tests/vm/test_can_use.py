@@ -308,7 +308,7 @@ def test_status_knows(cgroup):
     assert "every socket of a service" not in mma("--status").out
     mma("--allow", "4190/listen,25/connect", check=True)
     assert netns_status()["open_ports"] == {"25": ["connect"], "4190": ["listen"]}
-    assert "as any process may use\n            25/connect 4190/listen\n" in mma("--status").out
+    assert "because any process may use\n            25/connect 4190/listen\n" in mma("--status").out
     mma("--deny", "25/connect,4190", check=True)
     with Map("ports") as ports:
         ports[25] = 3

@@ -457,7 +457,7 @@ def test_sockets_outlive_the_cgroup(group):
 def test_what_is_said(group):
     with resident(cgroup=group):
         said = mma("--cgroup", group, check=True).err
-        assert f"{group.path}: repair of socket options are repaired until its cgroup goes at a restart" in said
+        assert f"{group.path}: socket options are repaired until its cgroup goes at a restart" in said
         assert f"--enable {group.name}" in said
         assert "repair" not in mma("--cgroup", "self", cgroup=group, check=True).err
         assert "repair" not in mma("--cgroup", group, "--no-repair", check=True).err
@@ -467,7 +467,7 @@ def test_what_is_said(group):
 def test_before_it_exists(group):
     later = group.child("later.service", make=False)
     said = mma("--cgroup", later, check=True).err
-    assert "repair of socket options can be repaired only once it exists" in said
+    assert "socket options can be repaired only once it exists" in said
     assert links() == links_of(group)
     assert service(later)["repair"] is None
     later.make()
@@ -544,7 +544,7 @@ def test_upgrade_from_a_tool_without_it(group):
 def test_a_kernel_that_refuses_it(cgroup, program):
     """All else is attached; that repair is missing is told and shown."""
     done = run([f"{HERE}/failat", str(errno.EINVAL), program, _tool(), "--cgroup", cgroup.dir, "--port", str(PORT)])
-    assert f"{cgroup.dir}: socket options cannot be repaired, as this kernel has not loaded it; run --check; " in done.err
+    assert f"{cgroup.dir}: socket options cannot be repaired: this kernel did not load the programs; run --check; " in done.err
     assert service(cgroup)["repair"] == "missing" and links() == []
     assert not is_repaired(cgroup), "and MPTCP all the same"
     # It stays so in later runs, which say it again.
