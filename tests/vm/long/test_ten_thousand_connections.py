@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """--connections of a busy server: ten thousand connections, half of them by two paths. After test_soak.py by
-its name: what the kernel frees of them later would spoil the memory that is measured there."""
+its name: what the kernel frees of them later would spoil the memory that is measured there.
 
 The kernel's table of MPTCP connections has a slot for each MB of memory, rounded up to a power of two, and four
 connections in each, both ends of ours. A connection that finds its slots taken is TCP. So the suite has memory for
