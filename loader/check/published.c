@@ -41,7 +41,9 @@ static bool leads_out(const struct own_address *uplink, const struct address *co
 	struct route route;
 	int n = route_marks(container->ipv6, marks + 1, MARKS);
 
-	for (int i = 0; i <= n || !i; i++)
+	if (n < 0)
+		n = 0; /* unreadable: as if there were none */
+	for (int i = 0; i <= n; i++)
 		if (!way_forwarded(container, in, marks[i], &route) &&
 		    route.ifindex == uplink->ifindex)
 			return true;

@@ -19,7 +19,7 @@ int route_from(const struct address *from, const struct address *to, struct rout
 int route_to(const struct address *to, struct route *ret);
 
 /* The way on of a packet between these that comes in by this interface, with this mark
- * (0: none): 0 or -errno. */
+ * (0: none; an interface of 0: a packet of this host): 0 or -errno. */
 int route_forwarded(const struct address *from, const struct address *to, unsigned int in,
 		    uint32_t mark, struct route *ret);
 
