@@ -283,7 +283,7 @@ def test_netns_full(cgroup, net):
         netns.fill(((1 << 40) + n for n in range(MAX_NETNS - 1)), 1)
         before = snapshot()
         refused(mma("--cgroup", cgroup.child("x"), "--netns", path, "--port", "7100"), 1,
-                "network namespace", "netns: full", "4096", "end ")
+                "network namespace", "netns: full", "4096", "remove those that are not needed")
         assert snapshot() == before, "nothing half-attached"
         assert protocol(cgroup=cgroup, netns=net.server) == TCP
         assert counters(cgroup)["kept_netns_uncovered"] == 1
