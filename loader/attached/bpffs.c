@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-/* 1, 0, or -errno where it cannot be told: no reason to believe that nothing is
- * attached. */
+/* 1, 0, or -errno if unknown. An error is no proof that nothing is attached. */
 static int is_bpffs(const char *path)
 {
 	struct statfs fs;
@@ -23,8 +22,8 @@ static int is_bpffs(const char *path)
 	return fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Another mount namespace may well see the same instance (systemd's sandboxes
- * do): what counts is the device. */
+/* Another mount namespace may see the same instance (systemd's sandboxes do), so compare the
+ * device. */
 static bool is_hosts_instance(void)
 {
 	struct stat own, host;
