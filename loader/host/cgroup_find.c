@@ -30,7 +30,7 @@ static bool is_dir(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* Below dir, or in it; what is deeper than a path may be is left out. */
+/* Looks in dir and below it; skips paths that do not fit. */
 static bool find_in(const char *dir, const char *name, char *ret, size_t size)
 {
 	struct dirent *entry;
