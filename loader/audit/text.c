@@ -38,7 +38,7 @@ static void print_rows(const struct audit_report *report)
 	}
 }
 
-/* A list to read is wrapped; one to copy stays in one piece. */
+/* Wraps a list that is for reading; the ones to copy are not wrapped. */
 static void print_list(const char *label, const char *list)
 {
 	size_t column = strlen(label);

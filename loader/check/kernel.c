@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --check: who we are, what the kernel is, and the BPF file system. */
+/* --check: our rights, the kernel, and the BPF file system. */
 #include "attached/bpffs.h"
 #include "attached/hidden.h"
 #include "check/parts.h"
@@ -58,7 +58,7 @@ static void missing_capabilities(char *ret_names, size_t size)
 						 used ? ", " : "", needed[i].name);
 }
 
-/* Whether ids are the host's: root of a user namespace is not its root. */
+/* Whether ids are the host's: root of a user namespace is not the host's root. */
 static bool in_host_users(void)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
