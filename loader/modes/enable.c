@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The LISTs of --port in one; NULL where there is none, or no memory. */
+/* Joins the LISTs of --port; NULL if there are none, or no memory. */
 static char *join_ports(const struct words *ports)
 {
 	size_t size = 1;
@@ -63,7 +63,7 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 		     unit->name);
 }
 
-/* What a call has written; all of it, or none. */
+/* What this call has written, to keep all of it or none. */
 struct run {
 	const struct request *request;
 	struct units units;
@@ -78,7 +78,7 @@ static int write_all(struct run *run)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < run->units.n; i++) {
-		run->n_written++; /* also where it fails halfway */
+		run->n_written++; /* also if it fails halfway */
 		err = dropin_write(&run->units.list[i], &run->command, ports,
 				   run->request->no_repair, &run->undo[i]);
 	}

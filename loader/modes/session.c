@@ -45,7 +45,7 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 	return err;
 }
 
-/* What the run was for is done. */
+/* The run's own work is done, so a failure is only a note. */
 static void note_failure(int err)
 {
 	if (err)

@@ -9,10 +9,10 @@
 
 #define WIDTH 79
 #define INDENT 11
-#define COUNT 10 /* columns of a number of connections */
-#define REASON_COLUMN 36 /* behind an address of 20 bytes */
+#define COUNT 10 /* columns of a connection count */
+#define REASON_COLUMN 36 /* right of an address of 20 bytes */
 
-/* Words one after the other, wrapped at WIDTH under their label. */
+/* Words wrapped at WIDTH, indented under their label. */
 struct wrapped {
 	size_t column;
 };
@@ -41,8 +41,8 @@ static const char *role_word(int roles)
 	}
 }
 
-/* The entries in which a role is left, as 25/listen 4190-4195 all/connect, each range
- * once; false where there is none. roles_of(): -1 where a port has no entry. */
+/* Prints the entries with their roles, such as 25/listen 4190-4195 80/denied all/connect, each
+ * range once; false if there are none. roles_of() returns -1 for a port without an entry. */
 static bool put_entries(struct wrapped *line, const struct status *status,
 			const struct status_netns *netns,
 			int (*roles_of)(const struct status *status,
@@ -101,7 +101,7 @@ static bool is_open(const struct status *status, const struct status_netns *netn
 	return false;
 }
 
-/* What the list does to sockets that will never be on one of its ports. */
+/* What the list does to sockets that will never use one of its ports. */
 static void print_open(const struct status *status, const struct status_netns *netns)
 {
 	struct wrapped line = { INDENT };
@@ -114,7 +114,7 @@ static void print_open(const struct status *status, const struct status_netns *n
 	putchar('\n');
 }
 
-/* Blanks before a reason: up to a common column, or as many as leave it room. */
+/* Blanks before a reason: up to a common column, or fewer if the reason needs the room. */
 static int reason_column(int width, const char *reason)
 {
 	int blanks = REASON_COLUMN > width + 2 ? REASON_COLUMN - width : 2;
@@ -133,7 +133,7 @@ static void print_repair(const struct status_service *service)
 		printf("  socket options are NOT repaired; run --refresh\n");
 }
 
-/* "25/listen       120          3 …" under a line that says what is what. */
+/* "25/listen       120          3 …" under a header line. */
 static void print_connections(const struct status_service *service)
 {
 	char name[16];
@@ -155,7 +155,7 @@ static void print_connections(const struct status_service *service)
 	}
 }
 
-/* A container by its name, and then by the path that systemd-cgls shows. */
+/* A container by its name, followed by the path that systemd-cgls shows. */
 static void print_name(const struct status_service *service)
 {
 	char name[4 * PATH_MAX];

@@ -12,7 +12,7 @@
 #define BIN_DIR "/sbin/"
 #define START "/libexec/mptcp-mail-attach-start"
 
-/* Group of /usr/local on Debian: its members may become root as it is. */
+/* The group of /usr/local on Debian; its members can become root anyway. */
 #define STAFF_GID 50
 
 static bool is_roots_alone(const struct stat *st)
@@ -22,7 +22,7 @@ static bool is_roots_alone(const struct stat *st)
 	return !(st->st_mode & S_IWGRP) || !st->st_gid || st->st_gid == STAFF_GID;
 }
 
-/* The file itself and every directory above it. */
+/* Checks the file and every directory above it. */
 static int need_roots_alone(const char *file)
 {
 	char path[PATH_MAX];

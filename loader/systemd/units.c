@@ -20,7 +20,7 @@ static int add(struct units *units, const struct unit *unit)
 	return 0;
 }
 
-/* "postfix@-.service" is "postfix@.service": the next instance is to be like it. */
+/* "postfix@-.service" becomes "postfix@.service", so that the next instance gets the same. */
 static void make_template(char *name)
 {
 	char *at = strchr(name, '@');
@@ -47,7 +47,7 @@ static int add_parts(const struct unit *unit, struct units *units, bool *ret_fou
 			continue;
 		make_template(name);
 		err = systemd_find_unit(name, &part);
-		/* What it has for parts is of no interest: two units might have each other. */
+		/* Does not follow the parts of a part: two units might be part of each other. */
 		if (!err && !part.missing && !part.masked) {
 			*ret_found = true;
 			err = add(units, &part);
@@ -102,8 +102,8 @@ bool units_include(const struct units *units, const char *name)
 	return false;
 }
 
-/* systemd refuses to start a socket while its service runs. Should the socket
- * fail, the service starts all the same. */
+/* systemd refuses to start a socket while its service runs. If the socket fails, start the
+ * service all the same. */
 static int restart_socket(const struct unit *unit)
 {
 	int err = systemd_do("stop", unit->service), start;
