@@ -12,12 +12,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
-UNIT     := options ports allowlist cgroup container mounts netns report cli audit units timespan
+UNIT     := options ports allowlist cgroup container mounts netns report cli audit units timespan btf_thin
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/cgroup_find.o host/container.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      host/btf_thin.o host/cgroup_find.o host/container.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -38,7 +38,7 @@ $(UNIT_LIB): $(UNIT_OBJ)
 
 $(TESTS)/unit/allowlist: FAKES = bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem
 $(TESTS)/unit/netns: FAKES = open
-$(TESTS)/unit/units: FAKES =
+$(TESTS)/unit/units $(TESTS)/unit/btf_thin: FAKES =
 $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)

@@ -4,6 +4,7 @@
 #include "attached/lock.h"
 #include "build_id.h"
 #include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "mma.skel.h"
 #include "attached/optional.h"
 #include "attached/repair.h"
@@ -181,10 +182,13 @@ struct mma *programs_open(struct bpf_object **ret_object)
 {
 	struct mma *programs = mma__open();
 
-	if (!programs)
+	if (!programs) {
 		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
 			       strerror(errno));
-	else if (ret_object)
+		return NULL;
+	}
+	kernel_types_for(programs->obj);
+	if (ret_object)
 		*ret_object = programs->obj;
 	return programs;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "audit/program.h"
 #include "audit.skel.h"
+#include "host/kernel_types.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -25,6 +26,7 @@ int audit_program_load(struct audit_program **ret)
 		program->skeleton = audit__open();
 	if (!program || !program->skeleton)
 		return fault(ENOMEM, "audit: out of memory");
+	kernel_types_for(program->skeleton->obj);
 	err = audit__load(program->skeleton);
 	if (err)
 		return fault_kernel(

@@ -15,8 +15,6 @@ int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 /* Whether it tells its types, and has the hook of upgrade. */
 bool kernel_has_btf(void);
 bool kernel_has_hook(void);
-/* Whether it has a function of this name that a program may watch. */
-bool kernel_has_function(const char *name);
 
 /* Whether it may stop a task in the kernel to run another one: 1, 0, or -errno where it does
  * not tell (debugfs is not mounted). Root may change it at any time (preempt= of
