@@ -166,7 +166,7 @@ bool observers_are_settled(void)
 static const char *missing_function(const struct group *group)
 {
 	for (const struct watched *w = group->list; w->name; w++)
-		if (!kernel_types_have_function(w->function))
+		if (!kernel_types_function(w->function))
 			return w->function;
 	return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/btf.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ struct thinning {
 	size_t types_size;
 	const char *strings; /* the section, behind that of the types */
 	size_t strings_size;
-	uint32_t *at; /* by a type's number: where it is in its section; 0 is void */
+	uint32_t *at; /* by a type's number: where it is in its section; 0 is void. One
+		       * more: the end */
 	bool *whole; /* by a type's number: it keeps all that it has */
 	uint32_t n; /* numbers */
 	struct growing todo; /* numbers of whole types whose parts are to be marked */
@@ -37,23 +39,37 @@ static uint32_t plain_kind(uint32_t kind)
 	return kind == BTF_KIND_ENUM64 ? BTF_KIND_ENUM : kind;
 }
 
+struct bit {
+	uint32_t word;
+	uint64_t mask;
+};
+
+static struct bit bit_of_two(const char *text)
+{
+	uint32_t two = text[0] ? (uint32_t)(uint8_t)text[0] << 8 | (uint8_t)text[1] : 0;
+
+	return (struct bit){ two / 64, 1ULL << two % 64 };
+}
+
 /* Up to where a flavor may begin. */
-static uint64_t *beginning(struct btf_names *names, const char *text, uint64_t *ret_bit)
+static struct bit bit_of_six(const char *text)
 {
 	uint32_t hash = 0;
 
 	for (int i = 0; i < HASHED && text[i] && !(text[i] == '_' && text[i + 1] == '_'); i++)
 		hash = hash * 31 + (uint8_t)text[i];
-	*ret_bit = 1ULL << hash % 64;
-	return &names->beginnings[hash / 64 % (1 << 8)];
+	return (struct bit){ hash / 64 % (1 << 8), 1ULL << hash % 64 };
 }
 
 static struct btf_name *find_name(struct btf_names *names, const char *text, uint32_t kind)
 {
-	uint64_t bit;
+	struct bit two = bit_of_two(text), six;
 	size_t len;
 
-	if (!(*beginning(names, text, &bit) & bit))
+	if (!(names->twos[two.word] & two.mask))
+		return NULL;
+	six = bit_of_six(text);
+	if (!(names->sixes[six.word] & six.mask))
 		return NULL;
 	len = essential_length(text);
 	for (struct btf_name *name = names->list; name < names->list + names->n; name++)
@@ -64,8 +80,8 @@ static struct btf_name *find_name(struct btf_names *names, const char *text, uin
 
 int btf_names_add(struct btf_names *names, const char *text, uint32_t kind)
 {
+	struct bit two = bit_of_two(text), six = bit_of_six(text);
 	struct btf_name *list;
-	uint64_t bit;
 
 	kind = plain_kind(kind);
 	if (find_name(names, text, kind))
@@ -79,7 +95,8 @@ int btf_names_add(struct btf_names *names, const char *text, uint32_t kind)
 	if (!list->text)
 		return -ENOMEM;
 	names->n++;
-	*beginning(names, text, &bit) |= bit;
+	names->twos[two.word] |= two.mask;
+	names->sixes[six.word] |= six.mask;
 	return 0;
 }
 
@@ -94,7 +111,7 @@ void btf_names_free(struct btf_names *names)
 const char *btf_names_missing(const struct btf_names *names)
 {
 	for (size_t i = 0; i < names->n; i++)
-		if (!names->list[i].found)
+		if (!names->list[i].number)
 			return names->list[i].text;
 	return NULL;
 }
@@ -175,34 +192,32 @@ static int mark(struct thinning *t, uint32_t number)
 	return append(&t->todo, &number, sizeof(number));
 }
 
-/* Whether a type of this kind may be asked for by name. */
-static bool has_name_to_find(uint32_t kind)
-{
-	return kind == BTF_KIND_STRUCT || kind == BTF_KIND_UNION || kind == BTF_KIND_ENUM ||
-	       kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_FUNC;
-}
+/* Types of these kinds may be asked for by name. */
+#define NAMED_KINDS                                                           \
+	(1U << BTF_KIND_STRUCT | 1U << BTF_KIND_UNION | 1U << BTF_KIND_ENUM | \
+	 1U << BTF_KIND_ENUM64 | 1U << BTF_KIND_TYPEDEF | 1U << BTF_KIND_FUNC)
 
 static int mark_by_name(struct thinning *t, struct btf_names *names, uint32_t number)
 {
 	const struct btf_type *type = type_of(t, number);
-	uint32_t kind = plain_kind(kind_of(type));
+	uint32_t kind = kind_of(type);
 	struct btf_name *name;
 
 	if (kind == BTF_KIND_INT) /* "long" tells libbpf how wide a pointer is */
 		return mark(t, number);
-	if (!has_name_to_find(kind))
+	if (!(NAMED_KINDS >> kind & 1))
 		return 0;
-	name = find_name(names, t->strings + type->name_off, kind);
+	name = find_name(names, t->strings + type->name_off, plain_kind(kind));
 	if (!name)
 		return 0;
-	name->found = true;
+	name->number = number;
 	return mark(t, number);
 }
 
 /* Where each type is, if all are of known kinds and within the section. */
 static int read_types(struct thinning *t)
 {
-	size_t most = t->types_size / sizeof(struct btf_type) + 1, at = 0, size;
+	size_t most = t->types_size / sizeof(struct btf_type) + 2, at = 0, size;
 
 	t->at = calloc(most, sizeof(*t->at));
 	t->whole = calloc(most, sizeof(*t->whole));
@@ -219,6 +234,7 @@ static int read_types(struct thinning *t)
 			return -EINVAL;
 		t->at[t->n++] = (uint32_t)at;
 	}
+	t->at[t->n] = (uint32_t)at;
 	return 0;
 }
 
@@ -316,7 +332,7 @@ static int64_t compact(struct thinning *t)
 
 	for (uint32_t number = 1; number < t->n; number++) {
 		struct btf_type *type = type_of(t, number);
-		size_t size = whole_size(type);
+		size_t size = t->at[number + 1] - t->at[number];
 
 		if (t->whole[number]) {
 			int err = keep_strings(t, type);
@@ -385,7 +401,7 @@ int btf_thin(char **raw, size_t *size, struct btf_names *names)
 	int err = find_sections(&t, *raw, *size);
 
 	for (size_t i = 0; i < names->n; i++)
-		names->list[i].found = false;
+		names->list[i].number = 0;
 	if (!err)
 		err = read_types(&t);
 	if (!err)

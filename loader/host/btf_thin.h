@@ -6,21 +6,22 @@
 #ifndef MMA_BTF_THIN_H
 #define MMA_BTF_THIN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct btf_name {
 	char *text; /* without CO-RE's flavor, "___" and what follows */
 	uint32_t kind; /* BTF_KIND_…; ENUM stands for ENUM64, too */
-	bool found; /* out */
+	uint32_t number; /* out: of a type of this name; 0: none */
 };
 
 /* All zero: none. */
 struct btf_names {
 	struct btf_name *list;
 	size_t n;
-	uint64_t beginnings[1 << 8]; /* a bit for each hash of a name's first characters */
+	/* A bit for the two first characters of each name, and for a hash of the first
+	 * six: most names of the kernel's end the comparison there. */
+	uint64_t twos[1 << 10], sixes[1 << 8];
 };
 
 /* -ENOMEM, or 0: also where it is there already. */

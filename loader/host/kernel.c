@@ -73,13 +73,20 @@ bool kernel_has_btf(void)
 	return !access(VMLINUX_BTF, R_OK);
 }
 
+uint32_t kernel_hook_type(void)
+{
+	static uint32_t type; /* kept: reading all types takes time */
+	static bool known;
+
+	if (!known)
+		type = kernel_types_function(KERNEL_HOOK);
+	known = true;
+	return type;
+}
+
 bool kernel_has_hook(void)
 {
-	static enum { UNKNOWN, THERE, MISSING } hook; /* kept: reading all types takes time */
-
-	if (hook == UNKNOWN)
-		hook = kernel_types_have_function(KERNEL_HOOK) ? THERE : MISSING;
-	return hook == THERE;
+	return kernel_hook_type() > 0;
 }
 
 int kernel_preempts(void)

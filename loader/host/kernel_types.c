@@ -148,26 +148,26 @@ struct btf *__wrap_btf__load_vmlinux_btf(void)
 	return btf ? btf : __real_btf__load_vmlinux_btf();
 }
 
-static bool has_function(const char *name)
+static uint32_t function_of_all(const char *name)
 {
 	struct btf *btf = __real_btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	int number = btf ? btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) : 0;
 
 	btf__free(btf);
-	return found;
+	return number > 0 ? (uint32_t)number : 0;
 }
 
-bool kernel_types_have_function(const char *name)
+uint32_t kernel_types_function(const char *name)
 {
 	struct btf_names names = { 0 };
 	char *thin = NULL;
 	size_t size;
-	bool found;
+	uint32_t number;
 
 	if (!btf_names_add(&names, name, BTF_KIND_FUNC))
 		thin = make_thin(&names, &size);
-	found = thin ? !btf_names_missing(&names) : has_function(name);
+	number = thin ? names.list[0].number : function_of_all(name);
 	free(thin);
 	btf_names_free(&names);
-	return found;
+	return number;
 }

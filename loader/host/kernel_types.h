@@ -10,14 +10,14 @@
 #ifndef MMA_KERNEL_TYPES_H
 #define MMA_KERNEL_TYPES_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 struct bpf_object;
 
 /* What the loads from now on need: what this object's programs name. */
 void kernel_types_for(const struct bpf_object *object);
 
-/* Whether the kernel has a function of this name that a program may sit on. */
-bool kernel_types_have_function(const char *name);
+/* The number of the kernel's function of this name, on which a program may sit; 0: none. */
+uint32_t kernel_types_function(const char *name);
 
 #endif

@@ -13,24 +13,24 @@
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
 enum { /* the numbers in made_up() */
-	LONG = 1,
-	STRANGER, /* struct stranger { long x; }, asked for by nobody */
-	TO_STRANGER, /* struct stranger * */
-	HELD, /* struct held { long in; } */
-	NAMELESS, /* union { long u; struct held h; } */
-	HELD_CONST, /* const struct held */
-	HELD_ARRAY, /* const struct held [2] */
-	WANTED, /* struct wanted { struct stranger *p; union {}; const struct held a[2]; } */
-	FLAVOR, /* struct wanted___old { long o; } */
-	PROTO, /* long (struct stranger *p) */
-	FUNCTION,
-	OTHER_FUNCTION,
-	VALUES, /* enum values { VALUE = 1 } */
-	VALUES64, /* enum values64 { VALUE64 = 1 } */
-	NAMED, /* typedef struct held named_t */
-	VARIABLE, /* static long variable */
-	SECTION, /* .data { variable } */
-	N_NUMBERS,
+       LONG = 1,
+       STRANGER, /* struct stranger { long x; }, asked for by nobody */
+       TO_STRANGER, /* struct stranger * */
+       HELD, /* struct held { long in; } */
+       NAMELESS, /* union { long u; struct held h; } */
+       HELD_CONST, /* const struct held */
+       HELD_ARRAY, /* const struct held [2] */
+       WANTED, /* struct wanted { struct stranger *p; union {}; const struct held a[2]; } */
+       FLAVOR, /* struct wanted___old { long o; } */
+       PROTO, /* long (struct stranger *p) */
+       FUNCTION,
+       OTHER_FUNCTION,
+       VALUES, /* enum values { VALUE = 1 } */
+       VALUES64, /* enum values64 { VALUE64 = 1 } */
+       NAMED, /* typedef struct held named_t */
+       VARIABLE, /* static long variable */
+       SECTION, /* .data { variable } */
+       N_NUMBERS,
 };
 
 static struct btf *made_up(void)
@@ -268,7 +268,8 @@ static void test_changed_bytes(void **state)
 
 static void test_this_kernels_types(void **state)
 {
-	static const char *const structures[] = { "task_struct", "sock", "sk_buff", "net", "cgroup" };
+	static const char *const structures[] = { "task_struct", "sock", "sk_buff", "net",
+						  "cgroup" };
 	struct btf_names names = { 0 };
 	struct btf *btf = btf__parse(VMLINUX_BTF, NULL), *thin;
 	uint32_t size, thin_size;
