@@ -83,9 +83,9 @@ proof:
 # libFuzzer, which comes with clang. Each target for FUZZ_SECONDS, or over FUZZ_RUNS inputs.
 FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
-FUZZ      := options ports mounts cgroup visible
+FUZZ      := options ports mounts cgroup visible btf
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
-FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/btf_thin host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
 FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
 
 $(TESTS)/fuzz/loader/%.o: loader/%.c $(MADE)
