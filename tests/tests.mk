@@ -17,7 +17,7 @@ UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/btf_thin.o host/cgroup_find.o host/container.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      host/btf_thin.o host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -44,7 +44,7 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
 # Native BPF tests: run in this kernel, as root.
-NATIVE     := fixtures differential programs follow live wire repair
+NATIVE     := fixtures differential programs follow live wire repair types
 NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
 NATIVE_LIB := $(TESTS)/bpf.a
 NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)
@@ -65,9 +65,10 @@ $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+$(TESTS)/bpf/types: LDFLAGS_TESTED = $(LDFLAGS_TYPES)
 $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 	$(call say,LD)
-	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(TEST_CC) $(SANITIZE) $(LDFLAGS_TESTED) -o $@ $^ -lcmocka $(LIBS)
 
 .PHONY: unit
 unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
