@@ -15,8 +15,9 @@
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 #define OWN "mma_" /* what types of ours begin with, which no kernel has */
 
-struct btf *__wrap_btf__load_vmlinux_btf(void);
-struct btf *__real_btf__load_vmlinux_btf(void);
+/* As the linker names them, for --wrap. */
+struct btf *types_for_libbpf(void) __asm__("__wrap_btf__load_vmlinux_btf");
+struct btf *all_types(void) __asm__("__real_btf__load_vmlinux_btf");
 
 /* What is asked for; nothing: all. */
 static struct btf_names wanted;
@@ -141,16 +142,16 @@ static struct btf *thin_types(void)
 	return NULL;
 }
 
-struct btf *__wrap_btf__load_vmlinux_btf(void)
+struct btf *types_for_libbpf(void)
 {
 	struct btf *btf = wanted.n ? thin_types() : NULL;
 
-	return btf ? btf : __real_btf__load_vmlinux_btf();
+	return btf ? btf : all_types();
 }
 
 static uint32_t function_of_all(const char *name)
 {
-	struct btf *btf = __real_btf__load_vmlinux_btf();
+	struct btf *btf = all_types();
 	int number = btf ? btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) : 0;
 
 	btf__free(btf);
@@ -164,6 +165,8 @@ uint32_t kernel_types_function(const char *name)
 	size_t size;
 	uint32_t number;
 
+	free(made); /* both at once are too much */
+	made = NULL;
 	if (!btf_names_add(&names, name, BTF_KIND_FUNC))
 		thin = make_thin(&names, &size);
 	number = thin ? names.list[0].number : function_of_all(name);

@@ -16,44 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const status_counter_names[MMA_N_COUNTERS] = {
-	[MMA_UPGRADED] = "upgraded",
-	[MMA_KEPT_MPTCP_OFF] = "kept_mptcp_off",
-	[MMA_KEPT_UNCOVERED] = "kept_netns_uncovered",
-	[MMA_KEPT_NO_FAMILY] = "kept_no_family",
-	[MMA_KEPT_UNKNOWN] = "kept_unknown",
-	[MMA_STRIPPED_SYN] = "stripped_syn",
-	[MMA_STRIPPED_SYNACK] = "stripped_synack",
-	[MMA_RESTARTS] = "restarts",
-	[MMA_UNACCOUNTED] = "connections_unaccounted",
-	[MMA_KEPT_NO_PORT] = "kept_no_listed_port",
-};
-
-const char *const status_counter_words[MMA_N_COUNTERS] = {
-	[MMA_UPGRADED] = "sockets upgraded",
-	[MMA_KEPT_MPTCP_OFF] = "kept TCP: MPTCP switched off",
-	[MMA_KEPT_UNCOVERED] = "kept TCP: network namespace not covered",
-	[MMA_KEPT_NO_FAMILY] = "kept TCP: no MPTCP for the address family",
-	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
-	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
-	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
-	[MMA_RESTARTS] = "cgroup created while attached",
-	[MMA_UNACCOUNTED] = "connections not counted: table full",
-	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
-};
-
-const char *const status_connection_names[MMA_N_CONNECTIONS] = {
-	[MMA_CONN_MPTCP] = "mptcp",	  [MMA_CONN_FELL_BACK] = "fell_back",
-	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off_list",
-	[MMA_CONN_SUBFLOWS] = "subflows",
-};
-
-const char *const status_connection_words[MMA_N_CONNECTIONS] = {
-	[MMA_CONN_MPTCP] = "MPTCP",	  [MMA_CONN_FELL_BACK] = "fell back",
-	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off list",
-	[MMA_CONN_SUBFLOWS] = "subflows",
-};
-
 static void read_ports(const struct maps *maps, struct status *status)
 {
 	uint16_t port, *previous = NULL;
@@ -122,15 +84,16 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	if (!err)
 		err = service_stats(gather->maps, path->slot, &service.stats);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
-	status->services = list ? list : status->services;
-	trees = realloc(gather->trees, (status->n_services + 1) * sizeof(*trees));
-	gather->trees = trees ? trees : gather->trees;
-	if (!list || !trees)
+	if (!list)
 		return fault(ENOMEM, "services: out of memory");
-	trees += status->n_services;
-	*trees = (struct cgroup_tree){ 0 };
+	status->services = list;
+	trees = realloc(gather->trees, (status->n_services + 1) * sizeof(*trees));
+	if (!trees)
+		return fault(ENOMEM, "services: out of memory");
+	gather->trees = trees;
+	trees[status->n_services] = (struct cgroup_tree){ 0 };
 	if (!err && there)
-		err = read_service_tree(gather, &service, trees);
+		err = read_service_tree(gather, &service, &trees[status->n_services]);
 	status->services[status->n_services++] = service;
 	return err;
 }
