@@ -116,7 +116,7 @@ const char *btf_names_missing(const struct btf_names *names)
 	return NULL;
 }
 
-static int append(struct growing *to, const void *data, size_t size)
+static int grow_by(struct growing *to, const void *data, size_t size)
 {
 	if (to->room - to->used < size) {
 		size_t room = 2 * to->room + size;
@@ -189,7 +189,7 @@ static int mark(struct thinning *t, uint32_t number)
 	if (!number || t->whole[number])
 		return 0;
 	t->whole[number] = true;
-	return append(&t->todo, &number, sizeof(number));
+	return grow_by(&t->todo, &number, sizeof(number));
 }
 
 /* Types of these kinds may be asked for by name. */
@@ -307,7 +307,7 @@ static int keep_string(struct thinning *t, uint32_t *offset)
 		return 0;
 	}
 	*offset = (uint32_t)t->kept.used;
-	return append(&t->kept, string, strlen(string) + 1);
+	return grow_by(&t->kept, string, strlen(string) + 1);
 }
 
 /* Parts that have names begin with them. */
@@ -407,7 +407,7 @@ int btf_thin(char **raw, size_t *size, struct btf_names *names)
 	if (!err)
 		err = mark_all(&t, names);
 	if (!err)
-		err = append(&t.kept, "", 1);
+		err = grow_by(&t.kept, "", 1);
 	if (!err)
 		types_size = compact(&t);
 	if (!err && types_size < 0)

@@ -89,7 +89,7 @@ void kernel_types_for(const struct bpf_object *object)
 		btf_names_free(&wanted);
 }
 
-static int read_all(int fd, char **ret, size_t *ret_size)
+static int read_types_file(int fd, char **ret, size_t *ret_size)
 {
 	struct stat stat;
 	size_t size, got = 0;
@@ -117,7 +117,7 @@ static char *make_thin(struct btf_names *names, size_t *ret_size)
 
 	if (fd < 0)
 		return NULL;
-	err = read_all(fd, &raw, ret_size);
+	err = read_types_file(fd, &raw, ret_size);
 	close(fd);
 	if (!err && !btf_thin(&raw, ret_size, names))
 		return raw;

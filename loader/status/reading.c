@@ -106,7 +106,7 @@ static void read_rights(struct listeners *listeners, const struct cgroup_tree *t
 }
 
 /* Once for all services, where one of them is there. */
-static int read_listeners(const struct gather *gather)
+static int read_all_listeners(const struct gather *gather)
 {
 	struct status *status = gather->status;
 	struct listeners all = { 0 };
@@ -241,7 +241,7 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	if (!err)
 		err = services_each(maps, read_service, &gather);
 	if (!err)
-		err = read_listeners(&gather);
+		err = read_all_listeners(&gather);
 	if (!err)
 		err = read_namespaces(&gather);
 	if (status->n_services)
