@@ -341,12 +341,15 @@ static int64_t compact(struct thinning *t)
 				return err;
 		} else {
 			type->name_off = 0;
-			if (part_size(kind_of(type))) {
+			if (size > sizeof(*type) && part_size(kind_of(type))) {
 				type->info &= ~0xffffU; /* no parts */
 				size = sizeof(*type);
 			}
 		}
-		memmove(t->types + at, type, size);
+		if (size == sizeof(*type)) /* nearly all */
+			*(struct btf_type *)(t->types + at) = *type;
+		else
+			memmove(t->types + at, type, size);
 		at += size;
 	}
 	return (int64_t)at;

@@ -75,13 +75,7 @@ bool kernel_has_btf(void)
 
 uint32_t kernel_hook_type(void)
 {
-	static uint32_t type; /* kept: reading all types takes time */
-	static bool known;
-
-	if (!known)
-		type = kernel_types_function(KERNEL_HOOK);
-	known = true;
-	return type;
+	return kernel_types_function(KERNEL_HOOK);
 }
 
 bool kernel_has_hook(void)

@@ -160,17 +160,22 @@ static uint32_t function_of_all(const char *name)
 
 uint32_t kernel_types_function(const char *name)
 {
-	struct btf_names names = { 0 };
-	char *thin = NULL;
+	static struct btf_names asked; /* kept: reading all types takes time */
+	struct btf_name *last;
+	char *thin;
 	size_t size;
-	uint32_t number;
 
+	for (size_t i = 0; i < asked.n; i++)
+		if (!strcmp(asked.list[i].text, name))
+			return asked.list[i].number;
 	free(made); /* both at once are too much */
 	made = NULL;
-	if (!btf_names_add(&names, name, BTF_KIND_FUNC))
-		thin = make_thin(&names, &size);
-	number = thin ? names.list[0].number : function_of_all(name);
+	if (btf_names_add(&asked, name, BTF_KIND_FUNC))
+		return function_of_all(name);
+	thin = make_thin(&asked, &size);
+	last = &asked.list[asked.n - 1];
+	if (!thin)
+		last->number = function_of_all(name);
 	free(thin);
-	btf_names_free(&names);
-	return number;
+	return last->number;
 }
