@@ -22,7 +22,7 @@ const char *const status_counter_words[MMA_N_COUNTERS] = {
 	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
 	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
 	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
-	[MMA_RESTARTS] = "cgroup created while attached",
+	[MMA_RESTARTS] = "restarts since attach",
 	[MMA_UNACCOUNTED] = "connections not counted: table full",
 	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
 };

@@ -141,6 +141,7 @@ static int measure_netns(const struct netns *netns, void *data)
 	ret->mptcp_enabled = netns_mptcp_enabled();
 	ret->manager_err = path_manager_read(&ret->manager);
 	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->table_full = netstat_mptcp(NETSTAT_TABLE_FULL);
 	ret->unprivileged_port =
 		(int)sysctl_number("/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
@@ -231,7 +232,8 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	status->unwatched = observer_reason(OBSERVER_LIST);
 	if (!status->unwatched && !summary_is_known(maps))
-		status->unwatched = "the list was edited since the last run; --refresh looks again";
+		status->unwatched =
+			"the list was edited since the last run; run --refresh to update the summary";
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
@@ -323,7 +325,7 @@ static const char *uncovered_reason(const struct status *status,
 	else
 		snprintf(
 			text, sizeof(text),
-			"made in a network namespace that was not covered: run --refresh, then restart it");
+			"made in a network namespace that was not covered; run --refresh, then restart it");
 	return text;
 }
 
@@ -335,7 +337,7 @@ const char *status_listener_reason(const struct status *status,
 	const char *name = strrchr(service->cgroup.key.path, '/');
 
 	if (!listener->mptcp && !service->upgrading)
-		return "its cgroup is not attached: run --refresh, then restart it";
+		return "its cgroup is not attached; run --refresh, then restart it";
 	if (!listener->mptcp && uncovered_reason(status, service, listener))
 		return uncovered_reason(status, service, listener);
 	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
@@ -347,14 +349,14 @@ const char *status_listener_reason(const struct status *status,
 	}
 	if (!listener->mptcp) {
 		snprintf(text, sizeof(text),
-			 "made before the attach, or where MPTCP is off; restart %s",
+			 "made before the attach, or while MPTCP was off; restart %s",
 			 name ? name + 1 : "it");
 		return text;
 	}
 	if (status_listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
-		return "not on the list, which is not enforced everywhere: run --refresh";
+		return "not on the list, which is not enforced everywhere; run --refresh";
 	return "not on the list: connections are TCP";
 }
 
