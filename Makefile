@@ -42,8 +42,6 @@ CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
 # The user's flags come last, so that they win.
 CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN)
 LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
-# libbpf asks loader/host/kernel_types.c for the kernel's types.
-LDFLAGS_TYPES = -Wl,--wrap=btf__load_vmlinux_btf
 BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu \
 	       -ffile-prefix-map=$(CURDIR)=. # the build id tells sources, not places
@@ -62,7 +60,7 @@ all: $(BIN) $(START)
 
 $(BIN): $(OBJ)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(LDFLAGS_TYPES) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS_OURS) $(LDFLAGS_OURS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/loader/%.o: loader/%.c $(MADE)
 	$(call say,CC)

@@ -12,12 +12,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FAKES    = fopen fclose stat name_to_handle_at
 comma   := ,
 
-UNIT     := options ports allowlist cgroup container mounts netns report cli audit units timespan btf_thin
+UNIT     := options ports allowlist cgroup container mounts netns report cli audit units timespan
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/btf_thin.o host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -38,7 +38,7 @@ $(UNIT_LIB): $(UNIT_OBJ)
 
 $(TESTS)/unit/allowlist: FAKES = bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem
 $(TESTS)/unit/netns: FAKES = open
-$(TESTS)/unit/units $(TESTS)/unit/btf_thin: FAKES =
+$(TESTS)/unit/units: FAKES =
 $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
@@ -65,10 +65,9 @@ $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TESTS)/bpf/types: LDFLAGS_TESTED = $(LDFLAGS_TYPES)
 $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 	$(call say,LD)
-	$(Q)$(TEST_CC) $(SANITIZE) $(LDFLAGS_TESTED) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
 
 .PHONY: unit
 unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
@@ -84,9 +83,9 @@ proof:
 # libFuzzer, which comes with clang. Each target for FUZZ_SECONDS, or over FUZZ_RUNS inputs.
 FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
-FUZZ      := options ports mounts cgroup visible btf
+FUZZ      := options ports mounts cgroup visible
 FUZZ_BIN  := $(FUZZ:%=$(TESTS)/fuzz/%)
-FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/btf_thin host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
+FUZZ_OBJ  := $(patsubst %,$(TESTS)/fuzz/loader/%.o,ports report host/mounts host/cgroup host/cgroup_path host/cgroup_find) $(TESTS)/fuzz/input.o
 FUZZ_FLAGS = $(TEST_FLAGS) -fsanitize=fuzzer-no-link $(SANITIZE)
 
 $(TESTS)/fuzz/loader/%.o: loader/%.c $(MADE)

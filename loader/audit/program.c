@@ -19,14 +19,17 @@ struct audit_program {
 int audit_program_load(struct audit_program **ret)
 {
 	struct audit_program *program = calloc(1, sizeof(*program));
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	size_t size;
+	const void *elf = audit__elf_bytes(&size);
 	int err;
 
 	*ret = program;
+	opts.btf_custom_path = kernel_types_for(elf, size);
 	if (program)
-		program->skeleton = audit__open();
+		program->skeleton = audit__open_opts(&opts);
 	if (!program || !program->skeleton)
 		return fault(ENOMEM, "audit: out of memory");
-	kernel_types_for(program->skeleton->obj);
 	err = audit__load(program->skeleton);
 	if (err)
 		return fault_kernel(
