@@ -18,7 +18,8 @@ CONFDIR  = /etc/mptcp-mail-attach
 
 CC      ?= gcc
 CLANG   ?= clang
-BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+# Ubuntu's /usr/sbin/bpftool wants that of the running kernel; any of them will do.
+BPFTOOL ?= $(firstword $(lastword $(wildcard /usr/lib/linux-tools/*/bpftool)) $(wildcard /usr/sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip
 
 # V=1 shows the commands.
@@ -30,21 +31,25 @@ BIN    := $(BUILD)/mptcp-mail-attach
 START  := $(BIN)-start
 VERSION := $(shell cat VERSION)
 
-# Linked statically: Debian 12's shared libbpf is too old for TCX.
-LIBBPF ?= -l:libbpf.a -lelf -lz
+# Shared, except on Debian 12, whose shared libbpf is too old for TCX (docs/decisions.md).
+OS := $(shell . /etc/os-release 2>/dev/null && echo "$$ID-$$VERSION_ID")
+LIBBPF ?= $(if $(filter debian-12,$(OS)),-l:libbpf.a -lelf -lz,-lbpf)
 LIBS    = $(LIBBPF) -lmnl -ljansson
 
 WARNINGS = -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wstrict-prototypes \
 	   -Wmissing-prototypes
 HARDEN   = -fstack-protector-strong -fstack-clash-protection \
 	   -D_FORTIFY_SOURCE=3 -fPIE
+# The same sources make the same bytes in every directory, and the build id tells sources, not places.
+ANYWHERE = -ffile-prefix-map=$(CURDIR)=.
 CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
 # The user's flags come last, so that they win.
-CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN)
+CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN) $(ANYWHERE)
 LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
-BPF_CFLAGS   = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu \
-	       -ffile-prefix-map=$(CURDIR)=. # the build id tells sources, not places
+# In the byte order of the processor that builds, unless it is told another.
+BPF_TARGET  ?= bpf
+BPF_CFLAGS   = -O2 -g -target $(BPF_TARGET) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu $(ANYWHERE)
 
 # --audit's program runs on kernels on which the others do not load.
 BPF_SRC := $(filter-out bpf/audit.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
@@ -107,7 +112,7 @@ $(BUILD)/tools-ok: Makefile | $(BUILD)/bpf
 	@command -v $(CLANG) >/dev/null && command -v $(BPFTOOL) >/dev/null && \
 	command -v pkg-config >/dev/null && pkg-config --exists 'libbpf >= 1.3' libmnl jansson && \
 	echo 'int verdict = TCX_NEXT;' | $(CLANG) -include linux/bpf.h -fsyntax-only -x c - 2>/dev/null || \
-	{ echo "make: clang, bpftool, pkg-config, libbpf >= 1.3, kernel headers >= 6.6, libmnl and jansson are needed; on Debian 12 and 13: make deps" >&2; exit 1; }
+	{ echo "make: clang, bpftool, pkg-config, libbpf >= 1.3, kernel headers >= 6.6, libmnl and jansson are needed: make deps" >&2; exit 1; }
 	@touch $@
 
 .PHONY: deps
@@ -118,12 +123,16 @@ MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
 EXAMPLES := $(shell cd dist && find examples -type f | LC_ALL=C sort)
 
+# The page has the date of the release, not that of the build.
+RELEASED = $$(date -u -d "$$(sed -n 's/^\#\# [0-9.]*, //p' CHANGELOG.md | head -n 1)" +%s)
+
 .PHONY: man
 man: $(MAN)
-$(MAN): man/mptcp-mail-attach.8.scd VERSION | $(BUILD)/loader
+$(MAN): man/mptcp-mail-attach.8.scd VERSION CHANGELOG.md | $(BUILD)/loader
 	$(call say,MAN)
-	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page; on Debian: make deps" >&2; exit 1; }
-	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | scdoc > $@.tmp && mv $@.tmp $@
+	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page: make deps" >&2; exit 1; }
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(RELEASED)} scdoc > $@.tmp
+	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # man(1) is to run tbl
 
 # What names the command, names it where it is installed.
 at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | \
@@ -135,7 +144,7 @@ install: $(BIN) $(START) $(MAN)
 	install -D -m 0755 $(START) "$(DESTDIR)$(LIBEXECDIR)/mptcp-mail-attach-start"
 	install -D -m 0644 $(MAN) "$(DESTDIR)$(MANDIR)/man8/mptcp-mail-attach.8"
 	install -D -m 0644 dist/mptcp-mail-attach.bash "$(DESTDIR)$(COMPLETIONDIR)/mptcp-mail-attach"
-	install -D -m 0644 dist/90-mptcp-mail-attach.rules "$(DESTDIR)$(RULESDIR)/90-mptcp-mail-attach.rules"
+	$(call at_sbin,dist/90-mptcp-mail-attach.rules,$(RULESDIR)/90-mptcp-mail-attach.rules)
 	$(call at_sbin,dist/mptcp-mail-attach-refresh.service,$(UNITDIR)/mptcp-mail-attach-refresh.service)
 	install -D -m 0644 docs/metrics.md "$(DESTDIR)$(DOCDIR)/metrics.md"
 	$(call at_sbin,dist/containers/hook,$(LIBEXECDIR)/mptcp-mail-attach/hook,0755)
@@ -180,13 +189,13 @@ check:
 	@tests/check
 
 # What takes too long for every time: ten million inputs for each parser, coverage, kills and failures at
-# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, and a
-# kernel that checks itself.
+# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, a
+# kernel that checks itself, and Debian without systemd.
 .PHONY: check-long
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug sd-limits sd-debian12 sd-containers
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-containers
 
 .PHONY: demo
 demo:

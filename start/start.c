@@ -23,8 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,7 +84,8 @@ static int begin(char **args, struct command *ret)
 	ret->pid = fork();
 	if (!ret->pid)
 		run_in_child(parent, args);
-	ret->fd = ret->pid < 0 ? -1 : pidfd_open(ret->pid, 0);
+	/* Not pidfd_open(): glibc has it since 2.36, musl not. */
+	ret->fd = ret->pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, ret->pid, 0);
 	if (ret->fd < 0) {
 		dprintf(STDERR_FILENO,
 			NAME ": %s: cannot be run (%s); the server starts without it\n", args[0],

@@ -69,6 +69,11 @@ $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
 
+# On another processor, tests/s390x.
+.PHONY: unit-programs bpf-objects
+unit-programs: $(UNIT_BIN)
+bpf-objects: $(BPF_OBJ) $(BUILD)/bpf/audit.o
+
 .PHONY: unit
 unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \

@@ -236,9 +236,11 @@ def test_install_and_uninstall(tmp_path):
 def test_one_version():
     version = text("VERSION").strip()
     assert tool("--version").stdout == f"mptcp-mail-attach {version}\n"
-    newest, *older = re.findall(r"^## (\S+)", text("CHANGELOG.md"), re.M)
+    newest, *older = re.findall(r"^## ([^\s,]+)", text("CHANGELOG.md"), re.M)
     assert (older[0] if newest == "Unreleased" else newest) == version
     assert re.match(rf"mptcp-mail-attach \({re.escape(version)}([+~-]\S*)?\) ", text("debian/changelog"))
+    assert re.search(rf"^Version:\t{re.escape(version)}$.*^%changelog\n\* .* - {re.escape(version)}-1$",
+                     text("packaging/rpm/mptcp-mail-attach.spec"), re.M | re.S)
 
 
 def test_readme_has_the_measured_figures():

@@ -6,9 +6,19 @@ import time
 
 import pytest
 
-from mma import attach, connect, is_mptcp, listen, run, sysctl
+from mma import MPTCP_INFO, SOL_MPTCP, attach, connect, is_mptcp, listen, run, sysctl, wait_until
+from two_links import Links
 
 ON, OFF, WAIT = 7001, 7002, 4
+
+
+def resets(netns):
+    """How many the namespace has sent."""
+    return int(run(["nstat", "-asz", "TcpOutRsts"], netns=netns).out.split("TcpOutRsts")[1].split()[0])
+
+
+def further_paths(conn):
+    return conn.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)[0]
 
 
 def seconds_until_it_ends(conn):
@@ -43,6 +53,38 @@ def test_restart_while_a_connection_is_open(cgroup, net):
     finally:
         for conn in conns:
             conn.close()
+
+
+def test_no_path_joins_while_nobody_listens(cgroup):
+    """As while a server restarts: a session goes on by the paths that it has, and more come when somebody listens."""
+    net = Links()
+    try:
+        attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")
+        with listen(ON, cgroup=cgroup, netns=net.server) as listener:
+            client = connect(net.V4["server"], ON, netns=net.client)
+            server = listener.accept()[0]
+
+        def talk():
+            for one, other in ((client, server), (server, client)):
+                one.sendall(b"?")
+                assert other.recv(1) == b"?"
+        with client, server:
+            server.settimeout(20)
+            for _ in range(5):
+                talk()
+            before = resets(net.server)
+            net.announce()
+            wait_until(lambda: resets(net.server) > before, "the path is refused")
+            talk()
+            assert further_paths(server) == 0
+            with listen(ON, cgroup=cgroup, netns=net.server):
+                net.ip(net.server, "mptcp endpoint flush")
+                net.announce()
+                wait_until(lambda: further_paths(server) == 1, "a path joins")
+            talk()
+            assert is_mptcp(client) and is_mptcp(server)
+    finally:
+        net.remove()
 
 
 @pytest.mark.parametrize("side", ["server", "client"], ids=["killed here", "reset by the client"])

@@ -104,6 +104,22 @@ def test_interface_that_comes_and_goes(run, cgroup, net):
             assert_covered(None, net.server)
 
 
+@pytest.mark.parametrize("run", ["--refresh", "the programs are replaced"])
+def test_interface_that_has_the_index_of_one_that_went(run, cgroup, namespaces):
+    """The link of the one that went is still pinned, under the name that the new one's needs."""
+    name, = namespaces("n1")
+    with mma.resident(cgroup=cgroup, netns=name):
+        links.batch(name, "link add d0 index 77 type dummy", "link add d1 index 78 type dummy")
+        mma.attach(cgroup)
+        links.batch(name, "link del d0", "link del d1", "link add e0 index 77 type dummy")
+        assert mma.netns_status(name)["uncovered"] == 1
+        if run != "--refresh":
+            with mma.Map("meta") as meta:
+                meta[0] = (*meta.get(0)[:6], "another build")
+        mma.mma("--refresh", check=True)
+        assert_covered(None, name)
+
+
 def test_namespace_that_goes(cgroup, namespaces):
     first, second = namespaces("n1", "n2")
     links.batch(first, "link add d0 type dummy")

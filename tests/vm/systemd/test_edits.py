@@ -24,7 +24,7 @@ def edit(clean):
     written = []
 
     def write(unit, name, text=CLEARS):
-        path = f"{ETC}/{unit}.d/{name}"
+        path = os.path.normpath(f"{ETC}/{unit}.d/{name}")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as f:
             f.write(text)
@@ -62,6 +62,18 @@ def test_a_later_one(edit):
     got = enable("edited", "--port", "2525", check=False)
     assert (got.rc, got.err) == (1, error)
     assert os.path.exists(unit.dropin), "what was there before the call stays"
+
+
+@pytest.mark.parametrize("path", [f"{ETC}/service.d/zzz-last.conf", "/usr/lib/systemd/system/edited.service.d/zzz-last.conf"],
+                         ids=["of all services", "of a package"])
+def test_a_later_one_elsewhere(edit, path):
+    """Names alone decide, not whose the directory is."""
+    unit = Unit("edited.service", 2525)
+    edit(os.path.relpath(os.path.dirname(path), ETC).removesuffix(".d"), os.path.basename(path))
+    got = enable("edited", check=False)
+    assert (got.rc, got.out) == (1, "")
+    assert got.err.startswith(f"mptcp-mail-attach: edited.service: {path} empties ExecStartPre= after our {unit.dropin}")
+    assert not os.path.exists(os.path.dirname(unit.dropin))
 
 
 def test_a_failure_takes_back_what_the_call_did(edit):

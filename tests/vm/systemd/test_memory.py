@@ -12,9 +12,9 @@ from units import MPTCP, TCP, Unit, disable, enable, reload_systemd, run, show, 
 
 KEEPS = True
 
-# systemd itself needs 1.7 to 1.9 MB of the service's cgroup to start anything: 1M is
+# systemd itself needs 1.7 to 1.9 MB of the service's cgroup to start anything (252: less than 1 MB): 1M is
 # less, 2M just enough. The programs take 11.6 MB.
-LIMITS = {size: f"MemoryMax={size}" for size in ("1M", "2M", "6M", "9M", "12M")}
+LIMITS = {size: f"MemoryMax={size}" for size in ("256K", "1M", "2M", "6M", "9M", "12M")}
 LIMITS |= {"slice": "Slice=tight.slice", "high": "MemoryHigh=4M",
            "all of it": "MemoryMax=6M\nMemorySwapMax=0\nOOMPolicy=kill\nTasksMax=3\nCPUQuota=30%"}
 if os.environ.get("MMA_KILL", "short") != "short":
@@ -57,7 +57,7 @@ def test_starts_as_without(both, case):
 
 
 def test_the_table_has_both(both):
-    assert {result for result, _, _ in both[0].values()} == {"success", "oom-kill"}
+    assert {result for result, _, _ in both[0].values()} >= {"success", "oom-kill"}
 
 
 def test_nothing_of_ours_stays_with_the_service(clean_module):
