@@ -51,8 +51,9 @@ NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig conne
 FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
 UNWRITABLE := $(TESTS)/unwritable.bpf.o
+UNKNOWN    := $(TESTS)/unknown.bpf.o
 
-$(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
+$(FIXTURE) $(UNWRITABLE) $(UNKNOWN): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
 		$(wildcard bpf/*.h include/*.h) | $(TESTS)/bpf $(BUILD)/tools-ok
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c -o $@ $<
@@ -60,7 +61,7 @@ $(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/s
 $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 	$(call say,CC)
 	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
-		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
+		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DUNKNOWN_OBJECT='"$(UNKNOWN)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -75,7 +76,7 @@ unit-programs: $(UNIT_BIN)
 bpf-objects: $(BPF_OBJ) $(BUILD)/bpf/audit.o
 
 .PHONY: unit
-unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
+unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(UNKNOWN) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 

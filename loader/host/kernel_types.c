@@ -63,7 +63,7 @@ static struct asked *find(const char *name, uint32_t kind)
 	for (size_t i = n_looked_for; i < n_asked; i++)
 		if (!compare(&key, &asked[i]))
 			return &asked[i];
-	return bsearch(&key, asked, n_looked_for, sizeof(*asked), compare);
+	return n_looked_for ? bsearch(&key, asked, n_looked_for, sizeof(*asked), compare) : NULL;
 }
 
 static int ask(const char *name, size_t length, uint32_t kind)
