@@ -92,9 +92,9 @@ static uint32_t *inside(struct btf_type *type, uint32_t i)
 	case BTF_KIND_UNION:
 		return i < btf_vlen(type) ? &btf_members(type)[i].type : NULL;
 	case BTF_KIND_ARRAY:
-		return i == 0 ? &btf_array(type)->type :
-		       i == 1 ? &btf_array(type)->index_type :
-				NULL;
+		if (i == 0)
+			return &btf_array(type)->type;
+		return i == 1 ? &btf_array(type)->index_type : NULL;
 	case BTF_KIND_PTR:
 	case BTF_KIND_TYPEDEF:
 	case BTF_KIND_VOLATILE:
@@ -267,6 +267,7 @@ const char *kernel_types_for(const void *elf, size_t size)
 /* 0 or -errno; ret_number: 0, where there is none. */
 static int number_of(const char *name, uint32_t kind, uint32_t *ret_number)
 {
+	const struct asked *one;
 	int err = find(name, kind) ? 0 : ask(name, strlen(name), kind);
 
 	if (!err && n_looked_for < n_asked) {
@@ -274,14 +275,14 @@ static int number_of(const char *name, uint32_t kind, uint32_t *ret_number)
 		if (!err)
 			look(NULL);
 	}
-	if (!err)
-		*ret_number = find(name, kind)->number;
+	one = err ? NULL : find(name, kind);
+	*ret_number = one ? one->number : 0;
 	return err;
 }
 
 uint32_t kernel_types_function(const char *name)
 {
-	uint32_t number = 0;
+	uint32_t number;
 
 	number_of(name, BTF_KIND_FUNC, &number);
 	return number;

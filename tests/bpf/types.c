@@ -35,7 +35,8 @@ static const char *types_for(const char *file)
 	elf = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	assert_ptr_not_equal(elf, MAP_FAILED);
 	close(fd);
-	return kernel_types_for(elf, (size_t)stat.st_size); /* which stays mapped: it is remembered */
+	return kernel_types_for(elf,
+				(size_t)stat.st_size); /* which stays mapped: it is remembered */
 }
 
 /* Maps have other descriptors each time. */
