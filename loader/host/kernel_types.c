@@ -30,7 +30,7 @@ static size_t n_asked, n_looked_for;
  * libbpf that holds them then. */
 static struct btf *all;
 
-static int read_all(void)
+static int hold_all(void)
 {
 	if (!all)
 		all = btf__load_vmlinux_btf();
@@ -56,7 +56,7 @@ static uint32_t plain_kind(const struct btf_type *type)
 	return btf_is_any_enum(type) ? BTF_KIND_ENUM : btf_kind(type);
 }
 
-static struct asked *find(const char *name, uint32_t kind)
+static struct asked *asked_for(const char *name, uint32_t kind)
 {
 	struct asked key = { .name = (char *)name, .kind = kind };
 
@@ -77,7 +77,7 @@ static int ask(const char *name, size_t length, uint32_t kind)
 		free(text);
 		return -ENOMEM;
 	}
-	if (find(text, kind))
+	if (asked_for(text, kind))
 		free(text);
 	else
 		asked[n_asked++] = (struct asked){ text, kind, 0 };
@@ -123,7 +123,7 @@ static void want(uint32_t number, uint32_t *numbers)
 
 /* Once through all types. numbers: all 0, or NULL; marked by number are those that were
  * asked for, other than functions, and what is inside them. */
-static void look(uint32_t *numbers)
+static void go_through(uint32_t *numbers)
 {
 	uint32_t kinds = 0, n = btf__type_cnt(all);
 
@@ -136,7 +136,7 @@ static void look(uint32_t *numbers)
 		struct asked *one = NULL;
 
 		if (kinds & 1U << plain_kind(type))
-			one = find(btf__name_by_offset(all, type->name_off), plain_kind(type));
+			one = asked_for(btf__name_by_offset(all, type->name_off), plain_kind(type));
 		if (!one)
 			continue;
 		if (!one->number)
@@ -222,13 +222,13 @@ static int make_file(const struct btf *names, char *ret_path, size_t path_size)
 	struct btf *few = NULL;
 
 	if (!err)
-		err = read_all();
+		err = hold_all();
 	if (!err) {
 		numbers = calloc(btf__type_cnt(all), sizeof(*numbers));
 		err = numbers ? 0 : -ENOMEM;
 	}
 	if (!err) {
-		look(numbers);
+		go_through(numbers);
 		err = missing() ? -ENOENT : 0; /* a module may have it */
 	}
 	if (!err) {
@@ -268,14 +268,14 @@ const char *kernel_types_for(const void *elf, size_t size)
 static int number_of(const char *name, uint32_t kind, uint32_t *ret_number)
 {
 	const struct asked *one;
-	int err = find(name, kind) ? 0 : ask(name, strlen(name), kind);
+	int err = asked_for(name, kind) ? 0 : ask(name, strlen(name), kind);
 
 	if (!err && n_looked_for < n_asked) {
-		err = read_all();
+		err = hold_all();
 		if (!err)
-			look(NULL);
+			go_through(NULL);
 	}
-	one = err ? NULL : find(name, kind);
+	one = err ? NULL : asked_for(name, kind);
 	*ret_number = one ? one->number : 0;
 	return err;
 }
