@@ -2,6 +2,7 @@
 """What is written about the command agrees with the command: --help, the manual
 page, the completion, the installed files, the versions. Needs no kernel of ours."""
 
+import glob
 import itertools
 import json
 import os
@@ -273,6 +274,15 @@ def test_servers_that_the_readme_names_were_tried():
         sections = re.findall(rf"^## [^\n]*{server}.*?(?=^## |\Z)", table, re.S | re.M | re.I)
         assert any("\n| log | 1 of 1 | 1 of 1 |\n" in section for section in sections), server
     assert "FAILED" not in table
+
+
+def test_security_names_every_program():
+    programs = set()
+    for path in glob.glob(f"{REPO}/bpf/*.bpf.c"):
+        with open(path, encoding="utf-8") as f:
+            programs |= set(re.findall(r'^SEC\("(?!license|\.maps).*\nint (?:BPF_PROG\()?(\w+)', f.read(), re.M))
+    assert len(programs) > 12
+    assert programs - set(re.findall(r"`(\w+)`", text("SECURITY.md"))) == set()
 
 
 def test_dist(tmp_path):
