@@ -245,22 +245,24 @@ const char *kernel_types_for(const void *elf, size_t size)
 	static const void *made_for;
 	static char path[32];
 	struct bpf_object *object;
-	int err = -ENOMEM;
+	int err;
 
 	if (made_for == elf)
 		return *path ? path : NULL;
 	made_for = elf;
 	object = bpf_object__open_mem(elf, size, NULL);
-	if (object)
-		err = make_file(bpf_object__btf(object), path, sizeof(path));
+	err = object ? make_file(bpf_object__btf(object), path, sizeof(path)) : -errno;
 	bpf_object__close(object);
 	forget_all();
 	if (!err)
 		return path;
 	*path = '\0';
-	detail("libbpf reads all of the kernel's types (%s: %s)",
-	       err == -ENOENT && missing() ? missing() : "a part of them cannot be made",
-	       strerror(-err));
+	if (err == -ENOENT && missing())
+		detail("%s: not among the kernel's types; libbpf searches those of modules, too",
+		       missing());
+	else
+		detail("the kernel's types cannot be reduced (%s); libbpf searches all of them",
+		       strerror(-err));
 	return NULL;
 }
 
