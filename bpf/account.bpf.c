@@ -34,7 +34,7 @@ extern const volatile __u64 own_build;
  * always. Who enters the connection here counts it; the other one takes it out.
  * Left over where only one ran: the least recently used goes.
  */
-struct claim {
+struct mma_claim {
 	__u64 socket; /* the address of what the event is about */
 	__u64 what; /* enum mma_connection */
 };
@@ -42,13 +42,13 @@ struct claim {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct claim);
+	__type(key, struct mma_claim);
 	__type(value, __u8);
 } account_claims SEC(".maps");
 
 static __always_inline bool is_counted_here(const struct sock *sk, enum mma_connection what)
 {
-	struct claim claim = { .socket = (__u64)sk, .what = what };
+	struct mma_claim claim = { .socket = (__u64)sk, .what = what };
 	__u8 value = 0;
 
 	if (!bpf_map_update_elem(&account_claims, &claim, &value, BPF_NOEXIST))

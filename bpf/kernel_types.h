@@ -206,4 +206,17 @@ struct mptcp_pernet {
 	__u8 mptcp_enabled;
 } __core;
 
+/*
+ * Numbers of structs among the kernel's types, for bpf_rdonly_cast(). The loader sets each one, by
+ * the name behind number_of_, before the load. 0: this kernel has no such struct, and
+ * the verifier refuses the cast. CO-RE has the numbers, too, but libbpf is given few of
+ * the kernel's types, in which they differ (loader/host/kernel_types.h).
+ */
+extern const volatile __u32 number_of_list_head;
+extern const volatile __u32 number_of_sock;
+extern const volatile __u32 number_of_inet_sock;
+extern const volatile __u32 number_of_tcp_sock;
+extern const volatile __u32 number_of_mptcp_sock;
+extern const volatile __u32 number_of_mptcp_pernet;
+
 #endif

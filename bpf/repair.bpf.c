@@ -46,8 +46,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
 
-#define cast_to(type, object) \
-	((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))
+#define cast_to(type, object) ((struct type *)bpf_rdonly_cast(object, number_of_##type))
 
 /* The MPTCP socket; NULL: another one. */
 static __always_inline struct mptcp_sock *mptcp_of(struct bpf_sockopt *ctx)

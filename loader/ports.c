@@ -257,15 +257,29 @@ static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* The first port of the list from this one on; MMA_MAX_PORTS: none. */
+static uint32_t next_port(const struct port_list *list, uint32_t port)
+{
+	for (uint64_t eight; port < MMA_MAX_PORTS; port++) {
+		if (list->roles[port])
+			return port;
+		while (!((port + 1) % sizeof(eight)) && port + sizeof(eight) < MMA_MAX_PORTS) {
+			memcpy(&eight, &list->roles[port + 1], sizeof(eight));
+			if (eight)
+				break;
+			port += sizeof(eight);
+		}
+	}
+	return MMA_MAX_PORTS;
+}
+
 static void put_back(int map_fd, const struct port_list *list, const struct port_undo *undo,
 		     uint32_t end)
 {
-	for (uint32_t port = 0; port < end; port++) {
+	for (uint32_t port = next_port(list, 0); port < end; port = next_port(list, port + 1)) {
 		uint16_t key = (uint16_t)port;
 		uint8_t value = (uint8_t)undo->before[port];
 
-		if (!list->roles[port])
-			continue;
 		if (undo->before[port] < 0)
 			bpf_map_delete_elem(map_fd, &key);
 		else
@@ -296,19 +310,19 @@ int ports_edit(int map_fd, const struct port_list *list, ports_edit_fn *edit,
 {
 	static struct port_undo own_undo;
 	int all, err = read_entry(map_fd, MMA_PORT_ALL, &all);
-	uint32_t port;
+	uint32_t port = 0;
 
 	if (err)
 		return fault(-err, "ports: cannot be read (%s)", strerror(-err));
 	if (!undo)
 		undo = &own_undo;
-	for (port = 0; !err && port < MMA_MAX_PORTS; port++)
-		if (list->roles[port])
-			err = edit_one(map_fd, (uint16_t)port, all, edit, list->roles[port],
-				       &undo->before[port]);
+	while (!err && (port = next_port(list, port)) < MMA_MAX_PORTS) {
+		err = edit_one(map_fd, (uint16_t)port, all, edit, list->roles[port],
+			       &undo->before[port]);
+		port += !err;
+	}
 	if (!err)
 		return 0;
-	port--;
 	put_back(map_fd, list, undo, port);
 	return fault(-err, "port %u: cannot be written to the allowlist (%s); nothing was changed",
 		     port, strerror(-err));

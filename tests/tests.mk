@@ -17,7 +17,7 @@ UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # What the tests need of the loader, and share; the linker takes what each one uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/cgroup_find.o host/container.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -44,15 +44,16 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
 # Native BPF tests: run in this kernel, as root.
-NATIVE     := fixtures differential programs follow live wire repair
+NATIVE     := fixtures differential programs follow live wire repair types
 NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
 NATIVE_LIB := $(TESTS)/bpf.a
 NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)
 FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
 UNWRITABLE := $(TESTS)/unwritable.bpf.o
+UNKNOWN    := $(TESTS)/unknown.bpf.o
 
-$(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
+$(FIXTURE) $(UNWRITABLE) $(UNKNOWN): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
 		$(wildcard bpf/*.h include/*.h) | $(TESTS)/bpf $(BUILD)/tools-ok
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c -o $@ $<
@@ -60,7 +61,7 @@ $(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/s
 $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 	$(call say,CC)
 	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
-		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
+		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DUNKNOWN_OBJECT='"$(UNKNOWN)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -75,7 +76,7 @@ unit-programs: $(UNIT_BIN)
 bpf-objects: $(BPF_OBJ) $(BUILD)/bpf/audit.o
 
 .PHONY: unit
-unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
+unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(UNKNOWN) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/observers.h"
-#include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "attached/pins.h"
 #include "report.h"
 
@@ -166,7 +166,7 @@ bool observers_are_settled(void)
 static const char *missing_function(const struct group *group)
 {
 	for (const struct watched *w = group->list; w->name; w++)
-		if (!kernel_has_function(w->function))
+		if (!kernel_types_function(w->function))
 			return w->function;
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include "attached/lock.h"
 #include "build_id.h"
 #include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "mma.skel.h"
 #include "attached/optional.h"
 #include "attached/repair.h"
@@ -179,12 +180,28 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 
 struct mma *programs_open(struct bpf_object **ret_object)
 {
-	struct mma *programs = mma__open();
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct mma *programs;
+	size_t size;
+	const void *elf = mma__elf_bytes(&size);
+	int err;
 
-	if (!programs)
+	opts.btf_custom_path = kernel_types_for(elf, size);
+	programs = mma__open_opts(&opts);
+	if (!programs) {
 		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
 			       strerror(errno));
-	else if (ret_object)
+		return NULL;
+	}
+	err = kernel_types_number(programs->obj);
+	if (err && kernel_has_btf()) { /* else the load fails, and that is told */
+		fault_remember(MMA_EXIT_FAILED, "the kernel's types cannot be read (%s)",
+			       strerror(-err));
+		mma__destroy(programs);
+		errno = -err;
+		return NULL;
+	}
+	if (ret_object)
 		*ret_object = programs->obj;
 	return programs;
 }

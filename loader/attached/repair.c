@@ -20,7 +20,7 @@ static const struct hook {
 	const char *pin; /* of the program; a link's: this, "-" and the id */
 	enum bpf_attach_type type;
 	enum bpf_prog_type program;
-} hooks[] = {
+} hooks[REPAIR_PROGRAMS] = {
 	/* Set comes last, and goes first: what it accepts, connect hands over. */
 	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
 	{ MMA_PIN_REPAIR_CONNECT4, BPF_CGROUP_INET4_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
@@ -28,7 +28,7 @@ static const struct hook {
 	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
 };
 
-#define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+#define N_HOOKS REPAIR_PROGRAMS
 
 struct link_name {
 	char name[64];
@@ -198,27 +198,35 @@ int repair_sweep(const struct maps *maps)
 	return pins_each_link(PREFIX, sweep_repair_link, (void *)maps);
 }
 
-static bool is_effective(const struct hook *hook, int dir_fd)
+struct repair_programs repair_programs_read(void)
 {
-	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY,
-	      wanted = pin_program_id(hook->pin, hook->program);
+	struct repair_programs programs;
+
+	for (size_t i = 0; i < N_HOOKS; i++)
+		programs.ids[i] = pin_program_id(hooks[i].pin, hooks[i].program);
+	return programs;
+}
+
+static bool is_effective(const struct hook *hook, __u32 wanted, int dir_fd)
+{
+	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY;
 	int err = bpf_prog_query(dir_fd, hook->type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n);
 
 	if (err && err != -ENOSPC) /* more than there is room for: the first ones are told */
 		return false;
-	for (size_t i = 0; wanted && i < MAX_QUERY; i++)
+	for (size_t i = 0; wanted && i < MAX_QUERY && ids[i]; i++)
 		if (ids[i] == wanted)
 			return true;
 	return false;
 }
 
-bool repair_in_place(const char *dir)
+bool repair_in_place(const struct repair_programs *programs, const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool in_place = fd >= 0;
 
 	for (size_t i = 0; in_place && i < N_HOOKS; i++)
-		in_place = is_effective(&hooks[i], fd);
+		in_place = is_effective(&hooks[i], programs->ids[i], fd);
 	if (fd >= 0)
 		close(fd);
 	return in_place;

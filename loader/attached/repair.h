@@ -31,8 +31,15 @@ void repair_update_all(void);
 /* Unpins links that are on no cgroup any more, or on one that is not attached. */
 int repair_sweep(const struct maps *maps);
 
-/* Whether all its programs see the sockets of this cgroup, by links on it or above
+/* Which programs are pinned now, for repair_in_place(). */
+#define REPAIR_PROGRAMS 4
+struct repair_programs {
+	__u32 ids[REPAIR_PROGRAMS]; /* 0: none */
+};
+struct repair_programs repair_programs_read(void);
+
+/* Whether all of them see the sockets of this cgroup, by links on it or above
  * it. Measured. */
-bool repair_in_place(const char *dir);
+bool repair_in_place(const struct repair_programs *programs, const char *dir);
 
 #endif

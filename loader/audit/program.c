@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "audit/program.h"
 #include "audit.skel.h"
+#include "host/kernel_types.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -18,11 +19,15 @@ struct audit_program {
 int audit_program_load(struct audit_program **ret)
 {
 	struct audit_program *program = calloc(1, sizeof(*program));
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	size_t size;
+	const void *elf = audit__elf_bytes(&size);
 	int err;
 
 	*ret = program;
+	opts.btf_custom_path = kernel_types_for(elf, size);
 	if (program)
-		program->skeleton = audit__open();
+		program->skeleton = audit__open_opts(&opts);
 	if (!program || !program->skeleton)
 		return fault(ENOMEM, "audit: out of memory");
 	err = audit__load(program->skeleton);

@@ -36,6 +36,9 @@ const char *cgroup_below(const struct mount *mount, const char *path);
  * has its key all the same. That it is there says nothing of a path's directory.
  */
 int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there);
+/* The same for who asks for many, and has looked for the mount. */
+int cgroup_of_key_on(const struct mount *mount, const struct mma_path_key *key, struct cgroup *ret,
+		     bool *ret_there);
 
 /* The path from the root of the cgroup that a process is in, by its file "cgroup" in
  * /proc (cgroups(7)); ret_found: false where it is in none of the v2 hierarchy. */

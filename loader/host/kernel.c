@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "report.h"
 
-#include <bpf/btf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -73,18 +73,14 @@ bool kernel_has_btf(void)
 	return !access(VMLINUX_BTF, R_OK);
 }
 
-bool kernel_has_function(const char *name)
+uint32_t kernel_hook_type(void)
 {
-	static struct btf *btf; /* kept: reading all types takes time */
-
-	if (!btf)
-		btf = btf__load_vmlinux_btf();
-	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	return kernel_types_function(KERNEL_HOOK);
 }
 
 bool kernel_has_hook(void)
 {
-	return kernel_has_function(KERNEL_HOOK);
+	return kernel_hook_type() > 0;
 }
 
 int kernel_preempts(void)

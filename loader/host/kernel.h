@@ -4,6 +4,7 @@
 #define MMA_KERNEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define KERNEL_HOOK "update_socket_protocol" /* upgrade's */
 
@@ -15,8 +16,8 @@ int kernel_mptcp_families(bool *ret_ipv4, bool *ret_ipv6);
 /* Whether it tells its types, and has the hook of upgrade. */
 bool kernel_has_btf(void);
 bool kernel_has_hook(void);
-/* Whether it has a function of this name that a program may watch. */
-bool kernel_has_function(const char *name);
+/* The number of the hook's function among the kernel's types, 0: none. */
+uint32_t kernel_hook_type(void);
 
 /* Whether it may stop a task in the kernel to run another one: 1, 0, or -errno where it does
  * not tell (debugfs is not mounted). Root may change it at any time (preempt= of

@@ -31,6 +31,13 @@ struct listeners {
  * caller frees ret with listeners_free(), start from { 0 }. */
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret);
+/*
+ * The same for many trees: all listeners of these namespaces once, and of these, for
+ * each tree, its own. 0 or a fault.
+ */
+int listeners_read_all(const struct netns_set *namespaces, struct listeners *ret);
+int listeners_of(const struct listeners *all, const struct cgroup_tree *tree,
+		 struct listeners *ret);
 void listeners_free(struct listeners *listeners);
 
 /* "0.0.0.0:25" or "[::]:25". */

@@ -10,6 +10,7 @@
 #include "host/listeners.h"
 #include "host/path_manager.h"
 #include "attached/strip_cover.h"
+#include "status/names.h"
 
 struct status_service {
 	struct cgroup cgroup;
@@ -74,12 +75,5 @@ const char *status_listener_reason(const struct status *status,
 
 /* Of repair on a cgroup that is there: "on", "off" (not asked for), "missing". */
 const char *status_repair_word(const struct status_service *service);
-
-/* Names of the counters in JSON, and words for people; by enum mma_counter. */
-extern const char *const status_counter_names[MMA_N_COUNTERS];
-extern const char *const status_counter_words[MMA_N_COUNTERS];
-/* The same by enum mma_connection; the words fit in 10 columns. */
-extern const char *const status_connection_names[MMA_N_CONNECTIONS];
-extern const char *const status_connection_words[MMA_N_CONNECTIONS];
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "object.h"
 #include "abi.h"
+#include "host/kernel_types.h"
 #include "suite.h"
 
 #include <bpf/bpf.h>
@@ -60,17 +61,20 @@ static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 	}
 }
 
-static struct bpf_object *load(const char *file, const struct bpf_object *share)
+/* types: a file of the kernel's types, or NULL: all. */
+static struct bpf_object *load(const char *file, const struct bpf_object *share, const char *types)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = types);
 	struct bpf_object *object;
 	struct bpf_program *program;
 	int err;
 
 	libbpf_set_print(keep_log);
 	log_text[0] = '\0';
-	object = bpf_object__open_file(file, NULL);
+	object = bpf_object__open_file(file, &opts);
 	if (!object)
 		fail_because("%s: %s", file, strerror(errno));
+	assert_int_equal(kernel_types_number(object), 0);
 	bpf_object__for_each_program(program,
 				     object) if (needs_trampoline(bpf_program__name(program)))
 		bpf_program__set_autoload(program, false);
@@ -86,17 +90,22 @@ static struct bpf_object *load(const char *file, const struct bpf_object *share)
 
 struct bpf_object *load_product(void)
 {
-	return load(PRODUCT_OBJECT, NULL);
+	return load(PRODUCT_OBJECT, NULL, NULL);
+}
+
+struct bpf_object *load_product_by(const char *types)
+{
+	return load(PRODUCT_OBJECT, NULL, types);
 }
 
 struct bpf_object *load_fixture(void)
 {
-	return load(FIXTURE_OBJECT, NULL);
+	return load(FIXTURE_OBJECT, NULL, NULL);
 }
 
 struct bpf_object *load_unwritable(const struct bpf_object *product)
 {
-	return load(UNWRITABLE_OBJECT, product);
+	return load(UNWRITABLE_OBJECT, product, NULL);
 }
 
 int program_fd(const struct bpf_object *object, const char *name)

@@ -14,6 +14,8 @@ void need_bpf(void);
 /* The programs of the product without `upgrade`, which needs trampolines that
  * not every kernel allows; or the fixture's. Any failure fails the test. */
 struct bpf_object *load_product(void);
+/* The same with the kernel's types from a file (btf_custom_path). */
+struct bpf_object *load_product_by(const char *types);
 struct bpf_object *load_fixture(void);
 
 /* strip that can write no packet, over the maps of the product. */

@@ -271,6 +271,33 @@ static void an_unreadable_entry_changes_nothing(void **state)
 	fault_drop();
 }
 
+/* Wherever they are: the list is looked through in strides. */
+static void an_edit_finds_every_port(void **state)
+{
+	(void)state;
+	start("all");
+	list.roles[MMA_PORT_ALL] = 0;
+	for (uint32_t first = 0; first < MMA_MAX_PORTS; first += first < 40 ? 1 : 977) {
+		for (uint32_t second = first; second < first + 20; second++) {
+			uint16_t ports[] = { (uint16_t)first, (uint16_t)second, UINT16_MAX };
+
+			writes = 0;
+			for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+				list.roles[ports[i]] = L;
+			assert_int_equal(ports_edit(3, &list, ports_added, NULL), 0);
+			for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+				if (list.roles[ports[i]]) { /* else the same as one before it */
+					assert_int_equal(map[ports[i]], L);
+					writes--;
+				}
+				list.roles[ports[i]] = 0;
+				map[ports[i]] = NONE;
+			}
+			assert_int_equal(writes, 0);
+		}
+	}
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -279,6 +306,7 @@ int main(void)
 	add_test(&suite, "values are the contract's plain numbers", plain_numbers, NULL);
 	add_test(&suite, "an edit touches the listed ports alone", edits_the_listed_ports_alone,
 		 NULL);
+	add_test(&suite, "an edit finds every port", an_edit_finds_every_port, NULL);
 	add_test(&suite, "an edit writes only what changes", writes_only_what_changes, NULL);
 	add_test(&suite, "an edit of one port keeps what all gave it",
 		 all_counts_for_a_port_without_entry, NULL);

@@ -53,5 +53,5 @@ def test_of_newest_clang(request):
     before = objects()["prog"]
     os.mkdir("/sys/fs/bpf/newest")
     request.addfinalizer(lambda: run(["rm", "-r", "/sys/fs/bpf/newest"]))
-    run(["bpftool", "prog", "loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
+    run([f"{HERE}/loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
     assert len(as_recorded(before, NEWEST)) == 16  # and locate
