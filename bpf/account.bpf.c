@@ -28,7 +28,7 @@ char LICENSE[] SEC("license") = "GPL";
 extern const volatile __u64 own_build;
 
 /*
- * The kernel leaves a program out that it finds running on this CPU already: amid
+ * The kernel leaves a program out that it finds running on this CPU already: inside
  * one connection in a system call, a packet's interrupt may bring the next one.
  * So mptcp_event, which comes from both, has two programs, one of which runs
  * always. Who enters the connection here counts it; the other one takes it out.

@@ -5,7 +5,7 @@
  * leaves at once, and is remembered in `departed` for the sockets it left.
  *
  * Hooks: tp_btf on cgroup_mkdir and cgroup_rmdir, which the kernel calls from
- * mkdir(2) and rmdir(2) themselves, under a lock that serialises them. They
+ * mkdir(2) and rmdir(2) themselves, under a lock that serializes them. They
  * fire for v1 hierarchies, too. Fails to "not attached": plain TCP.
  */
 #include "maps.h"

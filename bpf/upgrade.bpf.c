@@ -15,7 +15,7 @@
  * "return protocol" included).
  *
  * Two programs, as the kernel leaves one out that it finds running on this CPU
- * already (__bpf_prog_enter_recur): where it preempts tasks, amid the socket(2) of
+ * already (__bpf_prog_enter_recur): where it preempts tasks, during the socket(2) of
  * another one. What upgrade left out, upgrade_2 decides. Where it does not, only
  * upgrade is attached.
  */

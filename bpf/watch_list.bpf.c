@@ -11,7 +11,7 @@
  * upgrade grants to anybody always (loader/attached/observers.c). Fails to that:
  * changes nothing else.
  *
- * Two programs, as in upgrade: the kernel leaves one out amid itself where it
+ * Two programs, as in upgrade: the kernel skips one inside itself where it
  * preempts tasks. Both may count one edit, which does no harm.
  */
 #include "maps.h"

@@ -2,7 +2,7 @@
 /*
  * mptcp-mail-attach-start UNIT COMMAND [ARGUMENT]...
  *
- * Runs the command of a drop-in, and ends within 12 seconds whatever becomes of
+ * Runs the command of a drop-in, and ends within 12 seconds whatever happens to
  * it, so that the server starts. Of a unit with a short TimeoutStartSec= it takes
  * half at most: systemd is asked for that only where the command takes its time,
  * and so a template's instance and a later change of the unit are respected.

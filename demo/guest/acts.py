@@ -11,14 +11,15 @@ import checks
 import cut
 import kernel
 import mail
-from checks import (ALL, HTTP_PORT, NONE, OFFER_ONLY, SIEVE_PORT, UNITS, Visitor, claim_listeners,
+from checks import (ALL, HTTP_PORT, NONE, OFFER_ONLY, SUBMISSION_PORT, UNITS, Visitor, claim_listeners,
                     restart, round_trip, short_trip, show_ends, show_wire)
 from claims import act, claim, command, say, wait_for
 from kernel import MPTCP, TCP
 
 TOOL = "mptcp-mail-attach"
 PINS = "/sys/fs/bpf/mptcp-mail"
-PORTS = "25/listen,143/listen,993/listen,10143/listen,4190/listen"
+# Those that only root may bind, and to listen: what else a service opens stays TCP. 220 is imap3, nginx's here.
+PORTS = "25/listen,143/listen,220/listen,587/listen,993/listen"
 INSIDE, OUTSIDE = "demo-inside.service", "demo-outside.service"
 
 # What a BREAK takes away, right after the attach.
@@ -193,7 +194,7 @@ def web(stack):
         stack.callback(proxy.close)
         mail.log_in(proxy.mail)
         c.holds(show_ends(c, proxy.sock, proxy.unit, MPTCP).process == web_process)
-    with claim("outgoing", "nginx's own connection to Dovecot is TCP: outgoing is opt-in") as c:
+    with claim("outgoing", "nginx's own connection to Dovecot is TCP: its worker can use no port on the list") as c:
         end = wait_for("Dovecot's end of it", lambda: kernel.find(
             "dovecot.service", lambda s: s.getpeername()[0] == "127.0.0.1"
             and s.getsockname()[1] == 143))
@@ -210,18 +211,18 @@ def next_connection(ident, text, service, want):
 
 
 def live_edit(stack):
-    with claim("edit.before", "a connection to port 10143 is opened, and stays open") as c:
+    with claim("edit.before", "a connection to port 220 is opened, and stays open") as c:
         stays = Visitor("proxy", MPTCP)
         stack.callback(stays.close)
         mail.log_in(stays.mail)
         c.holds(stays.mail.noop()[0] == "OK")
-    command(TOOL, "--deny", "10143")
-    next_connection("edit.deny", "the next connection to port 10143 is TCP", "proxy", TCP)
+    command(TOOL, "--deny", "220")
+    next_connection("edit.deny", "the next connection to port 220 is TCP", "proxy", TCP)
     with claim("edit.open", "the open one is still MPTCP, and serves") as c:
         show_ends(c, stays.sock, stays.unit, MPTCP)
         c.show(f"NOOP: {stays.mail.noop()[0]}")
         c.holds(stays.mail.noop()[0] == "OK")
-    command(TOOL, "--allow", "10143/listen")
+    command(TOOL, "--allow", "220/listen")
     next_connection("edit.allow", "the next connection is MPTCP again", "proxy", MPTCP)
     key = [str(byte) for byte in (143).to_bytes(2, "little")]
     update = ["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", *key, "value"]
@@ -239,7 +240,7 @@ def bystander():
     for unit, family, _, _ in places:
         command("systemd-run", "--quiet", "--collect", f"--unit={unit}", "/usr/bin/python3",
                 f"{os.path.dirname(os.path.abspath(__file__))}/listener.py", mail.SERVER[family],
-                str(SIEVE_PORT))
+                str(SUBMISSION_PORT))
     for unit, family, want, where in places:
         word = unit.split(".")[0].removeprefix("demo-")
         with claim(f"{word}.listen", f"{where} it listens on {kernel.NAMES[want]}") as c:
@@ -249,7 +250,7 @@ def bystander():
                 c.holds(end.protocol == want)
         with claim(f"{word}.connection",
                    f"and what connects there is {kernel.NAMES[want]}") as c:
-            with mail.dial(MPTCP, SIEVE_PORT, family) as sock:
+            with mail.dial(MPTCP, SUBMISSION_PORT, family) as sock:
                 c.holds(sock.recv(16) == b"hello\n")
                 show_ends(c, sock, unit, want)
                 show_wire(c, sock, ALL if want == MPTCP else OFFER_ONLY)

@@ -11,8 +11,8 @@ from claims import claim, command, wait_for
 from kernel import MPTCP, NAMES, TCP
 
 UNITS = ("postfix.service", "dovecot.service", "nginx.service")
-MAIL_PORTS = {"postfix.service": {25}, "dovecot.service": {143, 993}, "nginx.service": {10143}}
-HTTP_PORT, SIEVE_PORT = 80, 4190
+MAIL_PORTS = {"postfix.service": {25}, "dovecot.service": {143, 993}, "nginx.service": {220}}
+HTTP_PORT, SUBMISSION_PORT = 80, 587
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 # How a service is called here: (words, unit, port, family, client)
@@ -20,7 +20,7 @@ SERVICES = {
     "smtp": ("SMTP", "postfix.service", 25, V4, mail.Smtp),
     "imap": ("IMAP", "dovecot.service", 143, V4, mail.Imap),
     "imaps": ("IMAPS over IPv6", "dovecot.service", 993, V6, mail.Imaps),
-    "proxy": ("IMAP through nginx", "nginx.service", 10143, V4, mail.Imap),
+    "proxy": ("IMAP through nginx", "nginx.service", 220, V4, mail.Imap),
 }
 
 wire = None  # the Capture, on the client's side

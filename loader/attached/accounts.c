@@ -54,7 +54,7 @@ int accounts_read(const struct maps *maps, struct accounts *ret)
 	size_t room = 0;
 	int err = 0;
 
-	/* The walk begins anew behind one that goes meanwhile: hence the bound. */
+	/* The walk starts over after one that is removed meanwhile: hence the bound. */
 	while (!err && maps->accounts >= 0 && ret->n < MMA_MAX_ACCOUNTS) {
 		err = bpf_map_get_next_key(maps->accounts, previous, &row.key);
 		if (err)

@@ -44,7 +44,7 @@ int bpffs_look(bool *ret_there)
 	if (!mounts_of_host_are_known())
 		return fault(
 			EACCES, MMA_BPFFS
-			": whether it is the host's cannot be told; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
+			": cannot tell whether it is the host's; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
 	if (!is && !mounts_are_hosts())
 		return fault(ENOENT, MMA_BPFFS ": no BPF file system %s; " HOST_REMEDY,
 			     mounts_place());

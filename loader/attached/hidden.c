@@ -149,7 +149,7 @@ static int explain(const struct found *found)
 		EBUSY,
 		MMA_PIN_DIR
 		": services are attached (program " MMA_PIN_UPGRADE
-		", id %u, build %s), and the pins are not in sight: their BPF file system is mounted elsewhere, or a process holds the link; end it (grep -ls ' - bpf ' /proc/[0-9]*/mountinfo), or reboot",
+		", id %u, build %s), but their pins are not visible here: their BPF file system is mounted elsewhere, or a process holds the link; end that process (grep -ls ' - bpf ' /proc/[0-9]*/mountinfo), or reboot",
 		found->program, build);
 }
 

@@ -100,7 +100,8 @@ int lock_take(void)
 	err = wait_for(fd);
 	if (err == -EINTR)
 		return fault(EBUSY,
-			     LOCK_FILE ": held by another run for %d s; see who: fuser " LOCK_FILE,
+			     LOCK_FILE
+			     ": another run has held it for %d s; find it: fuser " LOCK_FILE,
 			     LOCK_SECONDS);
 	if (err)
 		return fault(-err, LOCK_FILE ": cannot be locked (%s)", strerror(-err));

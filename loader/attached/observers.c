@@ -72,7 +72,7 @@ static bool attach_group(const struct group *group, const struct bpf_object *obj
 		*link_of(group, w) = bpf_program__attach(program);
 		if (*link_of(group, w))
 			continue;
-		note("%s: %s: this kernel refuses a program on it (%s); all else works",
+		note("%s: %s: this kernel refuses a program on it (%s); everything else works",
 		     group->without, w->function, strerror(errno));
 		return false;
 	}

@@ -292,7 +292,7 @@ int pins_each_link(const char *prefix, pin_fn *each, void *data)
 	return each_in(MMA_PIN_LINKS, prefix, each, data);
 }
 
-/* Every name is tried, whatever becomes of the one before. */
+/* Every name is tried, even if one fails. */
 struct removal {
 	const char *sub, *ending;
 	int err; /* the first one */

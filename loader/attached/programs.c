@@ -141,7 +141,7 @@ int programs_locate(int prog_fd, __u16 *ret_id)
 	if (err)
 		return fault_kernel(
 			-err,
-			"MPTCP's state in the kernel: the search cannot be run (%s); -vv shows libbpf's log",
+			"MPTCP's state in the kernel: cannot search for it (%s); -vv shows libbpf's log",
 			strerror(-err));
 	if (!opts.retval)
 		return fault_kernel(
@@ -167,7 +167,7 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	if (err)
 		return fault(
 			-err,
-			"IPPROTO_MPTCP: whether this kernel makes such sockets cannot be tried (%s); run it again",
+			"IPPROTO_MPTCP: cannot try whether this kernel makes such sockets (%s); run the command again",
 			strerror(-err));
 	meta.abi = MMA_ABI;
 	meta.mptcp_pernet_id = id;
@@ -257,7 +257,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
 	if (!err && !complete)
-		err = fault(ENOENT, MMA_PIN_DIR ": what was pinned there is gone; run it again");
+		err = fault(ENOENT,
+			    MMA_PIN_DIR ": a pin disappeared meanwhile; run the command again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)
@@ -272,9 +273,9 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	repair_update_all();
 	/* Of repair, repair_apply() tells. */
 	if (optional.left_out[OPTIONAL_ACCOUNT])
-		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+		note("connections will not be counted: this kernel refuses the programs for it; everything else works, and -vv shows libbpf's log");
 	if (optional.left_out[OPTIONAL_WATCH])
-		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
+		note("sockets that can never use a listed port become MPTCP, too: this kernel refuses the programs that watch the allowlist; everything else works, and -vv shows libbpf's log");
 	*ret = programs;
 	return 0;
 }

@@ -72,7 +72,7 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 	if (prog < 0)
 		return fault(
 			-prog,
-			"%s: repair cannot be attached, as this kernel has not loaded it; run --check",
+			"%s: socket options cannot be repaired: this kernel did not load the programs; run --check",
 			dir);
 	link = bpf_link_create(prog, dir_fd, hook->type, NULL);
 	close(prog);
@@ -81,10 +81,11 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 	if (link == -EPERM)
 		return fault(
 			EPERM,
-			"%s: repair cannot be attached (%s); a program that allows no other is on this cgroup or above it: bpftool cgroup tree",
+			"%s: socket options cannot be repaired (%s); a program on this cgroup or above it allows no other: bpftool cgroup tree",
 			dir, strerror(EPERM));
 	if (link < 0)
-		return fault(-link, "%s: repair cannot be attached (%s)", dir, strerror(-link));
+		return fault(-link, "%s: socket options cannot be repaired (%s)", dir,
+			     strerror(-link));
 	err = pin_new(link, MMA_PIN_LINKS, name.name);
 	close(link);
 	return err;
@@ -127,8 +128,7 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
 	if (err)
-		fault_note(NULL,
-			   "it speaks MPTCP all the same, and some socket options fail on it");
+		fault_note(NULL, "it speaks MPTCP all the same, but some socket options fail");
 }
 
 static int update_repair_link(const char *name, void *data)

@@ -253,7 +253,7 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 		return fault(ENOSPC, "%s: cgroups: full, %d are attached; detach one first",
 			     cgroup->key.path, MMA_MAX_CGROUPS);
 	if (err)
-		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	err = cgroup_find_id(cgroup->dir, &again);
 	if (err)
@@ -292,8 +292,8 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 			return err;
 		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
 		if (err)
-			return fault(-err, "%s: cannot be entered in the map (%s)",
-				     cgroup->key.path, strerror(-err));
+			return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
+				     strerror(-err));
 	}
 	wait_for_cgroup_changes(cgroup->dir);
 	return attach_id(maps, cgroup, path.slot);
@@ -339,7 +339,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 		return err;
 	err = bpf_map_delete_elem(maps->paths, &cgroup->key);
 	if (err)
-		return fault(-err, "%s: cannot be taken out of the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be removed from the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	wait_for_cgroup_changes(cgroup->dir);
 	err = each_id(maps, drop_if_of_slot, &path.slot);
@@ -351,7 +351,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return err ? err : write_levels(maps, levels, false);
 }
 
-/* Keys of paths that are to go: services_each() must not lose its place amid the walk. */
+/* Keys of paths that are to go: services_each() must not lose its place during the walk. */
 struct gone {
 	struct cgroup *list;
 	size_t n;

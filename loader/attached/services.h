@@ -8,7 +8,7 @@
 #include "attached/pins.h"
 
 /* The slots that paths have: found once in a run, which holds the lock, and not for
- * each path anew. To start from { 0 }. */
+ * each path again. To start from { 0 }. */
 struct slots {
 	bool known;
 	bool used[MMA_MAX_SERVICES];

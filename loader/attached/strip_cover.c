@@ -38,7 +38,7 @@ enum place { ABSENT, BEHIND, FIRST };
 
 /* Where the link is on this interface of the namespace that we are in. The link's
  * own info does not tell the namespace: a device that has moved took its link
- * along, and its index may have been given anew. */
+ * along, and its index may have been reused. */
 static enum place place_of(uint64_t cookie, unsigned int ifindex, struct programs_there *ret)
 {
 	__u32 linked, link_id = strip_pinned(strip_name(cookie, ifindex).name, &linked);
@@ -105,14 +105,14 @@ static int refused(const struct if_nameindex *i, int err)
 	if (err == EINVAL)
 		return fault_kernel(
 			EINVAL,
-			"%s: strip cannot be attached (TCX refused); Linux 6.6 or later is needed",
+			"%s: the allowlist cannot be enforced (TCX refused); use Linux 6.6 or later",
 			i->if_name);
 	if (err == ERANGE)
 		return fault(
 			ENOSPC,
-			"%s: strip cannot be attached: full, %d programs are there; remove one (bpftool net list), the namespace is not covered",
+			"%s: the allowlist cannot be enforced: %d programs are attached already; remove one (bpftool net list) to have the namespace covered",
 			i->if_name, MAX_QUERY - 1);
-	return fault(err, "%s: strip cannot be attached (%s); the namespace is not covered",
+	return fault(err, "%s: the allowlist cannot be enforced (%s); the namespace is not covered",
 		     i->if_name, strerror(err));
 }
 
@@ -208,7 +208,7 @@ static int cover_round(uint64_t cookie, struct cover *cover, bool *ret_again)
 
 			err = fault(
 				EBUSY,
-				"%s: the program %s (id %u) puts itself before the allowlist's each time; have it attached behind, or remove it (bpftool net list), then --refresh",
+				"%s: the program %s (id %u) moves before the allowlist's each time; attach it behind, or remove it (bpftool net list), then run --refresh",
 				i->if_name, first.name, first.id);
 		}
 	}
@@ -257,9 +257,9 @@ int strip_cover(const struct maps *maps, const struct netns *netns)
 		return fault(
 			ENOSPC,
 			"network namespace %" PRIu64
-			": netns: full, %d are covered; end those that are not needed, or detach all and attach again",
+			": netns: full, %d are covered; remove those that are not needed, or detach everything and attach again",
 			netns->cookie, MMA_MAX_NETNS);
-	return fault(-err, "network namespace %" PRIu64 ": cannot be entered in the map (%s)",
+	return fault(-err, "network namespace %" PRIu64 ": cannot be added to the map (%s)",
 		     netns->cookie, strerror(-err));
 }
 

@@ -75,7 +75,7 @@ void summary_narrow(const struct maps *maps)
 	}
 	err = narrow(maps); /* half done, anybody may use the list */
 	if (err)
-		detail("allowlist: cannot be summarised (%s)", strerror(-err));
+		detail("allowlist: cannot be summarized (%s)", strerror(-err));
 }
 
 bool summary_is_known(const struct maps *maps)

@@ -104,12 +104,12 @@ static int look_again(struct audit_run *run)
 	if (!there) {
 		audit_program_detach(run->program);
 		if (run->id)
-			detail("%s: gone; watched again as soon as it is back", run->cgroup.dir);
+			detail("%s: gone; watching goes on when it is back", run->cgroup.dir);
 		run->id = 0;
 		return 0;
 	}
 	run->id = id;
-	detail("%s: watched", run->cgroup.dir);
+	detail("%s: watching", run->cgroup.dir);
 	return read_existing(run);
 }
 
@@ -119,9 +119,9 @@ static int watch(struct audit_run *run)
 	int err = look_again(run);
 
 	if (!err && run->id)
-		note("%s: watched; a signal (^C) ends it and prints the report", run->cgroup.dir);
+		note("%s: watching; press ^C for the report", run->cgroup.dir);
 	else if (!err)
-		note("%s: not there yet; watched as soon as it is created", run->cgroup.dir);
+		note("%s: does not exist yet; watching starts when it is created", run->cgroup.dir);
 	while (!err) {
 		err = audit_watch_wait(&run->watch, &woken);
 		if (err || woken == AUDIT_WOKEN_END)

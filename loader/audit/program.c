@@ -29,7 +29,7 @@ int audit_program_load(struct audit_program **ret)
 	if (err)
 		return fault_kernel(
 			-err,
-			"audit: this kernel does not load the program (%s); a kernel with CONFIG_CGROUP_BPF=y and CONFIG_DEBUG_INFO_BTF=y is needed, such as Linux 6.1 or later; -vv shows libbpf's log",
+			"audit: this kernel refuses the program (%s); use one with CONFIG_CGROUP_BPF=y and CONFIG_DEBUG_INFO_BTF=y, such as Linux 6.1 or later; -vv shows libbpf's log",
 			strerror(-err));
 	return 0;
 }

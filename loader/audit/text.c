@@ -70,7 +70,7 @@ static int print_verdict(const struct audit_report *report, enum audit_verdict v
 	else if (*list)
 		print_list(words[verdict].label, list);
 	else if (verdict == AUDIT_SUGGESTED)
-		printf("%s nothing: no port was listened on that others reach\n",
+		printf("%s nothing: the service listened on no port that others can reach\n",
 		       words[verdict].label);
 	free(list);
 	return 0;

@@ -32,7 +32,7 @@ static void check_cgroup2(struct checks *checks, const struct check_subject *sub
 		check_fail(
 			checks, "cgroup2",
 			"mount it: mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
-			"not mounted, and scope is by cgroups of version 2");
+			"not mounted, and services are chosen by cgroups of version 2");
 }
 
 /* The cgroup of the command line. A path that is refused is usage; without a
@@ -55,12 +55,13 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 	subject->given = true;
 	subject->there = !cgroup_id(subject->cgroup.dir, &id) && id;
 	if (subject->cgroup.by_id)
-		check_warn(checks, "cgroup", "attach from the host",
-			   "%s: in a cgroup namespace, so attached by id until its next restart",
-			   subject->cgroup.dir);
+		check_warn(
+			checks, "cgroup", "attach from the host",
+			"%s: in a cgroup namespace, so it is attached by id until its next restart",
+			subject->cgroup.dir);
 	else if (!subject->there)
-		check_warn(checks, "cgroup", "run this again when it is there",
-			   "%s: not there yet, so its processes are not looked at",
+		check_warn(checks, "cgroup", "run this again when it exists",
+			   "%s: does not exist yet, so its processes cannot be examined",
 			   subject->cgroup.key.path);
 	else
 		check_ok(checks, "cgroup", "%s", subject->cgroup.key.path);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHRINK_WINDOW "/proc/sys/net/ipv4/tcp_shrink_window"
 #define TIMEOUT "/proc/sys/net/mptcp/blackhole_timeout"
 #define CLOSE_TIMEOUT "/proc/sys/net/mptcp/close_timeout"
 
@@ -21,7 +22,7 @@ struct state {
 	uint64_t cookie; /* 0: ours */
 	int enabled; /* 1, 0, or -errno */
 	int policies; /* or -errno */
-	long long blackholes, timeout, close_timeout; /* -1: not there */
+	long long blackholes, timeout, close_timeout, table_full, shrinks; /* -1: not there */
 };
 
 /* "network namespace 4711: ", or nothing where there is only ours. */
@@ -47,8 +48,10 @@ static int look(const struct netns *netns, void *data)
 	ret->enabled = netns_mptcp_enabled();
 	ret->policies = ipsec_policies_out();
 	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->table_full = netstat_mptcp(NETSTAT_TABLE_FULL);
 	ret->timeout = sysctl_number(TIMEOUT);
 	ret->close_timeout = sysctl_number(CLOSE_TIMEOUT);
+	ret->shrinks = sysctl_number(SHRINK_WINDOW);
 	return 0;
 }
 
@@ -93,6 +96,37 @@ static void check_blackhole(struct checks *checks, const struct state *states, s
 		}
 	}
 	check_ok(checks, name, "no path seemed to drop MPTCP");
+}
+
+/* Has a line only where it happened. */
+static void check_table(struct checks *checks, const struct state *states, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (states[i].table_full <= 0)
+			continue;
+		check_warn(
+			checks, "table",
+			"give this machine more memory: the table has room for about 4 connections for each MB",
+			"%s%lld connections stayed TCP, as the kernel's table of MPTCP connections was full",
+			where(&states[i]).text, states[i].table_full);
+		return;
+	}
+}
+
+/* https://github.com/multipath-tcp/mptcp_net-next/issues/439, open since 6.5. Has a line only
+ * where it is on. */
+static void check_shrink_window(struct checks *checks, const struct state *states, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (states[i].shrinks <= 0)
+			continue;
+		check_warn(
+			checks, "shrink_window",
+			"switch it off: sysctl -w net.ipv4.tcp_shrink_window=0",
+			"%snet.ipv4.tcp_shrink_window is on: MPTCP connections can become very slow",
+			where(&states[i]).text);
+		return;
+	}
 }
 
 /* A connection that loses its last path waits for another one (RFC 8684, 3.6). */
@@ -146,8 +180,9 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		return;
 	}
 	if (subject->tree.n_pids && !subject->namespaces.n)
-		check_warn(checks, "namespaces", "run as root",
-			   "those of its processes cannot be seen; what follows is ours");
+		check_warn(
+			checks, "namespaces", "run as root",
+			"those of its processes cannot be seen; the lines below are about this one");
 	if (!subject->namespaces.n)
 		look(NULL, &states[seen++]);
 	for (size_t i = 0; i < subject->namespaces.n; i++) {
@@ -162,6 +197,8 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		check_enabled(checks, states, seen);
 		check_paths(checks, subject);
 		check_blackhole(checks, states, seen);
+		check_table(checks, states, seen);
+		check_shrink_window(checks, states, seen);
 		check_close_timeout(checks, states, seen);
 		check_ipsec(checks, states, seen);
 	}

@@ -5,6 +5,7 @@
  * where all is well.
  */
 #include "check/parts.h"
+#include "check/published.h"
 #include "check/ways.h"
 #include "host/netstat.h"
 
@@ -153,7 +154,7 @@ static void check_endpoint(struct checks *checks, const struct ways *ways)
 		return;
 	put_endpoint_remedy(own, remedy);
 	check_warn(checks, "path_endpoint", remedy,
-		   "%s%s on %s could be a path, but is no endpoint: nobody is told of it",
+		   "%s%s on %s could be a path, but is no endpoint: peers do not learn of it",
 		   where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
@@ -173,7 +174,7 @@ static void check_address(struct checks *checks, const struct ways *ways, const 
 	} else if (!own && (e->flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)) {
 		snprintf(remedy, sizeof(remedy), "ip mptcp endpoint delete id %u", e->id);
 		check_warn(checks, "path_address", remedy,
-			   "%s%s is an endpoint from which paths are made, but no interface has it",
+			   "%s%s is an endpoint for new paths, but no interface has this address",
 			   where_is(ways).text, host);
 	}
 }
@@ -269,7 +270,7 @@ static void check_rp_filter(struct checks *checks, const struct ways *ways,
 	snprintf(remedy, sizeof(remedy), "sysctl -w net/ipv4/conf/%s/rp_filter=2", own->interface);
 	check_warn(
 		checks, "path_rp_filter", remedy,
-		"%spackets to %s that come in by %s are dropped (rp_filter), as the way back is another",
+		"%spackets to %s that come in by %s are dropped (rp_filter), because replies would leave by another interface",
 		where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
@@ -279,7 +280,7 @@ static void check_initial(struct checks *checks, const struct ways *ways)
 		check_warn(
 			checks, "path_initial",
 			"sysctl -w net.mptcp.allow_join_initial_addr_port=1",
-			"%sclients are told to add no path to the address that they know, and no other is announced",
+			"%sclients are told not to add paths to the address that they know, and no other address is announced",
 			where_is(ways).text);
 }
 
@@ -294,7 +295,7 @@ static void check_accept(struct checks *checks, const struct ways *ways)
 	    !count_endpoints(ways, MPTCP_PM_ADDR_FLAG_SUBFLOW))
 		check_warn(
 			checks, "path_accept", "ip mptcp limits set add_addr_accepted 2",
-			"%soutgoing connections add no path: no endpoint makes any (subflow), and none is made to what a server announces",
+			"%soutgoing connections add no path: there is no subflow endpoint, and addresses that a server announces are not accepted",
 			where_is(ways).text);
 }
 
@@ -330,6 +331,7 @@ struct judgement {
 	struct checks *checks;
 	bool any; /* namespace was looked at: the first is the one of the line without fault */
 	struct path_manager manager;
+	struct published published;
 };
 
 static void judge(const struct ways *ways, void *data)
@@ -354,6 +356,7 @@ static void judge(const struct ways *ways, void *data)
 		check_initial(checks, ways);
 	if (!is_said(checks, "path_accept"))
 		check_accept(checks, ways);
+	published_add(&judgement->published, ways);
 }
 
 void check_paths(struct checks *checks, const struct check_subject *subject)
@@ -362,6 +365,7 @@ void check_paths(struct checks *checks, const struct check_subject *subject)
 	const struct path_manager *manager = &judgement.manager;
 
 	ways_each(checks, subject, judge, &judgement);
+	published_check(checks, &judgement.published);
 	if (is_said(checks, "paths") || !judgement.any)
 		return;
 	if (manager->in_user_space)

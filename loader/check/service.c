@@ -134,7 +134,7 @@ static void check_listeners(struct checks *checks, const struct check_subject *s
 	} else {
 		if (write_listeners(&listeners, is_tcp, NULL, names))
 			check_warn(checks, "listeners", "once it is attached, restart it",
-				   "listen as TCP now, and stay so: %s", names);
+				   "listening as TCP until a restart: %s", names);
 		else
 			check_ok(checks, "listeners",
 				 listeners.n ? "all of them are MPTCP" : "none yet");
@@ -213,7 +213,7 @@ static void check_server(struct checks *checks, const struct check_subject *subj
 		any = true;
 	}
 	if (!any)
-		check_ok(checks, "server", "nothing known that breaks on MPTCP");
+		check_ok(checks, "server", "no known problem with MPTCP");
 }
 
 void check_service(struct checks *checks, const struct check_subject *subject)

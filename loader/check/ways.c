@@ -17,16 +17,28 @@ bool way_is_usable(const struct own_address *own)
 }
 
 /* An address of the Internet, a.root-servers.net; nothing is sent there. */
-int way_out(const struct address *from, struct route *ret)
+static struct address far_away(bool ipv6)
 {
 	struct in6_addr v6;
 	struct in_addr v4;
-	struct address far;
 
 	inet_pton(AF_INET, "198.41.0.4", &v4);
 	inet_pton(AF_INET6, "2001:503:ba3e::2:30", &v6);
-	far = from->ipv6 ? address_of(AF_INET6, &v6, 0) : address_of(AF_INET, &v4, 0);
+	return ipv6 ? address_of(AF_INET6, &v6, 0) : address_of(AF_INET, &v4, 0);
+}
+
+int way_out(const struct address *from, struct route *ret)
+{
+	struct address far = far_away(from->ipv6);
+
 	return route_from(from, &far, ret);
+}
+
+int way_forwarded(const struct address *from, unsigned int in, uint32_t mark, struct route *ret)
+{
+	struct address far = far_away(from->ipv6);
+
+	return route_forwarded(from, &far, in, mark, ret);
 }
 
 static struct address address_of_listener(const struct listener *l)

@@ -34,6 +34,9 @@ bool way_is_usable(const struct own_address *own);
 /* The way from this address to far away: 0 or -errno. */
 int way_out(const struct address *from, struct route *ret);
 
+/* The same for what comes in by an interface, with a mark. */
+int way_forwarded(const struct address *from, unsigned int in, uint32_t mark, struct route *ret);
+
 /* A port on the list on which the listeners have an address, but not this one; 0: none. Of
  * those on loopback alone nobody expects it. */
 uint16_t way_is_deaf(const struct ways *ways, const struct address *address);

@@ -48,6 +48,7 @@ struct place {
 	/* Paths that peers have tried to add to a connection, and that came about: since
 	 * boot, of all connections here. -1: not counted. */
 	long long joins_tried, joins_made;
+	long long table_full; /* connections that stayed TCP, as the kernel's table was full */
 	long long close_timeout; /* seconds that one without paths stays; -1: unknown */
 };
 

@@ -122,6 +122,7 @@ static void read_place(uint64_t cookie, struct place *ret)
 	own_addresses_read(&ret->own); /* without them, interfaces have no names */
 	ret->joins_tried = netstat_mptcp("MPJoinSynRx");
 	ret->joins_made = netstat_mptcp("MPJoinAckRx");
+	ret->table_full = netstat_mptcp(NETSTAT_TABLE_FULL);
 	ret->close_timeout = sysctl_number("/proc/sys/net/mptcp/close_timeout");
 }
 

@@ -105,6 +105,12 @@ struct why connection_why(const struct connections *all, const struct connection
 
 	if (c->kind != CONNECTION_MPTCP && c->off_list)
 		return why("off_list", "port %u is not on the list", c->port);
+	if (c->kind == CONNECTION_TCP && place->table_full > 0)
+		return why(
+			"not_asked",
+			"the client did not ask for MPTCP, or something on the way removed it, "
+			"or the kernel's table of MPTCP connections was full, as %lld times so far",
+			place->table_full);
 	if (c->kind == CONNECTION_TCP)
 		return why("not_asked",
 			   "the client did not ask for MPTCP, or something on the way removed it");

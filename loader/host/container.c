@@ -46,9 +46,8 @@ static int read_fields(const json_t *root, struct oci_state *ret)
 	const char *id = json_string_value(json_object_get(root, "id"));
 
 	if (pid < 1 || pid > INT_MAX)
-		return fault(
-			EINVAL,
-			"the container's state: has no pid; it is to be read before its start");
+		return fault(EINVAL,
+			     "the container's state: has no pid; run this as a createRuntime hook");
 	if (!id || !*id || strlen(id) >= sizeof(ret->id))
 		return fault(EINVAL, "the container's state: has no id");
 	ret->pid = (pid_t)pid;

@@ -107,11 +107,11 @@ int kernel_explain(int err, const char *operation)
 	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF
-			": not there, and without the kernel's type information no program can be fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
+			": not there, and BPF programs need the kernel's type information; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	if (!kernel_has_hook())
 		return fault_kernel(
 			err, KERNEL_HOOK
-			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");
+			": this kernel does not have the hook; use Linux 6.6 or later with CONFIG_MPTCP=y (Debian 12: linux-image-amd64 from bookworm-backports)");
 	if (err == EPERM || err == EACCES)
 		return fault_kernel(
 			err,

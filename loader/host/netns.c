@@ -136,7 +136,7 @@ int netns_add_own(struct netns_set *set)
 	return netns_add_path(set, OWN);
 }
 
-/* The error is that of opening its namespace: EACCES, too, where it ended amid
+/* The error is that of opening its namespace: EACCES, too, where it ended during
  * the open (proc_ns_get_link). */
 static bool has_ended(pid_t pid, int error)
 {

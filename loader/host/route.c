@@ -3,6 +3,7 @@
 #include "host/netlink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdint.h>
 #include <string.h>
@@ -67,7 +68,8 @@ static int the_answer(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int route_from(const struct address *from, const struct address *to, struct route *ret)
+int route_forwarded(const struct address *from, const struct address *to, unsigned int in,
+		    uint32_t mark, struct route *ret)
 {
 	size_t len = from->ipv6 ? 16 : 4;
 	struct nlmsghdr *message;
@@ -79,7 +81,61 @@ int route_from(const struct address *from, const struct address *to, struct rout
 	route->rtm_src_len = route->rtm_dst_len = (unsigned char)(8 * len);
 	mnl_attr_put(message, RTA_SRC, len, from->bytes);
 	mnl_attr_put(message, RTA_DST, len, to->bytes);
+	if (in)
+		mnl_attr_put_u32(message, RTA_IIF, in);
+	if (mark)
+		mnl_attr_put_u32(message, RTA_MARK, mark);
 	return netlink_ask(NETLINK_ROUTE, message, the_answer, ret);
+}
+
+int route_from(const struct address *from, const struct address *to, struct route *ret)
+{
+	return route_forwarded(from, to, 0, 0, ret);
+}
+
+int route_to(const struct address *to, struct route *ret)
+{
+	struct address any = { .ipv6 = to->ipv6 };
+
+	return route_from(&any, to, ret);
+}
+
+struct marks {
+	uint32_t *list;
+	size_t n, max;
+};
+
+static int read_mark(const struct nlattr *attr, void *data)
+{
+	struct marks *marks = data;
+
+	if (mnl_attr_get_type(attr) == FRA_FWMARK && marks->n < marks->max)
+		marks->list[marks->n++] = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int each_rule(const struct nlmsghdr *message, void *data)
+{
+	if (message->nlmsg_type == RTM_NEWRULE)
+		mnl_attr_parse(message, sizeof(struct fib_rule_hdr), read_mark, data);
+	return MNL_CB_OK;
+}
+
+int route_marks(bool ipv6, uint32_t *ret, size_t n)
+{
+	struct marks marks = { .list = ret, .max = n };
+	struct fib_rule_hdr *rule;
+	struct nlmsghdr *message;
+	char buffer[SMALL];
+	int err;
+
+	message = mnl_nlmsg_put_header(buffer);
+	message->nlmsg_type = RTM_GETRULE;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	rule = mnl_nlmsg_put_extra_header(message, sizeof(*rule));
+	rule->family = ipv6 ? AF_INET6 : AF_INET;
+	err = netlink_ask(NETLINK_ROUTE, message, each_rule, &marks);
+	return err ? err : (int)marks.n;
 }
 
 struct wanted {

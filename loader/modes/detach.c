@@ -69,8 +69,8 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 	}
 	printf("detached %s\n", visible(cgroup->key.path, name, sizeof(name)));
 	if (service_cover(maps, &cgroup->key, &cover))
-		note("%s: stays covered by %s, which is attached; detach that one, too",
-		     cgroup->key.path, cover.path);
+		note("%s: still attached through %s; detach that one, too", cgroup->key.path,
+		     cover.path);
 	return 0;
 }
 

@@ -44,13 +44,13 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 	strcpy(words, unit->sockets);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		if (!units_include(units, word))
-			note("%s: %s makes its sockets; enable that, too: --enable %s (or, from systemd 257 on, SocketProtocol=mptcp in it)",
+			note("%s: %s opens its sockets; enable that, too: --enable %s (or, from systemd 257 on, SocketProtocol=mptcp in it)",
 			     unit->name, word, word);
 	if (unit->own_root)
-		note("%s: has a root directory of its own, in which the command is not found, and stays TCP; attach it by its path before it starts: --cgroup PATH",
+		note("%s: has its own root directory, in which the command is missing, and stays TCP; attach it by its path before it starts: --cgroup PATH",
 		     unit->name);
 	if (unit->transient)
-		note("%s: a transient unit, which is gone when it stops; the drop-in holds for the next one of this name",
+		note("%s: a transient unit, which is gone when it stops; the drop-in applies to the next one of this name",
 		     unit->name);
 	if (unit->is_socket || unit->is_template)
 		return;
@@ -59,7 +59,7 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 		note("%s: its program %s listens in %s; if that is the server, enable that unit: --enable %s",
 		     unit->name, unit->binary, other, other);
 	else if (unit->running && unit->starts_nothing)
-		note("%s: starts no server itself, no process of it runs; enable the unit that the server runs in: systemctl status PID tells",
+		note("%s: starts no server itself, and no process of it runs; enable the unit that the server runs in (systemctl status PID)",
 		     unit->name);
 }
 

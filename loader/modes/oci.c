@@ -85,7 +85,7 @@ static int set_bound(void)
 	sigaddset(&mask, SIGRTMIN);
 	if (sigaction(SIGRTMIN, &act, NULL) || sigprocmask(SIG_UNBLOCK, &mask, NULL) ||
 	    timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &bound, NULL))
-		return fault(errno, "--oci: its time cannot be bounded (%s)", strerror(errno));
+		return fault(errno, "--oci: cannot set a time limit (%s)", strerror(errno));
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static int hold_process(struct subject *subject)
 	if (fd < 0)
 		return fault(
 			errno,
-			"its process %d is not there (%s); the container has ended, or it is another pid namespace's",
+			"its process %d is not there (%s); the container has ended, or the pid is one of another pid namespace",
 			subject->pid, strerror(errno));
 	snprintf(subject->proc, sizeof(subject->proc), "/proc/self/fd/%d", fd);
 	return 0;
@@ -158,7 +158,7 @@ static int check_cgroup(struct subject *subject)
 			subject->pid, subject->path);
 	if (contains_us(subject->path))
 		return fault(EINVAL,
-			     "process %d is no container's: its cgroup %s is that of the runtime",
+			     "process %d is not in a container: its cgroup %s is the runtime's",
 			     subject->pid, subject->path);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Namespaces of the processes of an attached path, and its id anew, should it
+/* Namespaces of the processes of an attached path, and its id again, should it
  * have been missed. */
 struct refresh {
 	const struct maps *maps;

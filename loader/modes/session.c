@@ -51,7 +51,7 @@ static void note_failure(int err)
 	if (err)
 		fault_note(
 			NULL,
-			"what is no longer in use could not all be removed, the next run tries again");
+			"not everything that is no longer in use could be removed; the next run tries again");
 }
 
 void session_tidy(const struct maps *maps)

@@ -17,7 +17,7 @@ int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Takes out containers that are gone; unpins the links of what is gone: interfaces,
  * namespaces, cgroups; and what killed runs left. What the run was for is done: a failure is a note. Then the list is as it
- * stays: it is summarised for upgrade. */
+ * stays: it is summarized for upgrade. */
 void session_tidy(const struct maps *maps);
 /* The same for entries of cgroups that are gone. */
 void session_tidy_services(const struct maps *maps);

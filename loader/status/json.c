@@ -151,6 +151,7 @@ static json_t *netns_json(const struct status *status, const struct status_netns
 	json_object_set_new(ret, "blackhole",
 			    json_pack("{s:I, s:i}", "detected", (json_int_t)netns->blackholes,
 				      "timeout", netns->blackhole_timeout));
+	json_object_set_new(ret, "table_full", json_integer((json_int_t)netns->table_full));
 	return ret;
 }
 

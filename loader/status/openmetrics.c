@@ -219,6 +219,11 @@ static long long blackhole_timeout(const struct status_netns *netns)
 	return netns->blackhole_timeout > 0 ? netns->blackhole_timeout : 0;
 }
 
+static long long table_full(const struct status_netns *netns)
+{
+	return netns->table_full > 0 ? netns->table_full : 0;
+}
+
 static void print_namespaces(const struct status *status)
 {
 	print_netns_metric(
@@ -239,6 +244,10 @@ static void print_namespaces(const struct status *status)
 	print_netns_metric(status, "blackhole_timeout_seconds", "gauge",
 			   "How long outgoing MPTCP pauses each time at least; 0: never.",
 			   blackhole_timeout);
+	print_netns_metric(
+		status, "table_full_total", "counter",
+		"Connections that stayed TCP, as the kernel's table of MPTCP connections was full.",
+		table_full);
 }
 
 void status_print_openmetrics(const struct status *status)

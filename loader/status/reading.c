@@ -37,7 +37,7 @@ const char *const status_counter_words[MMA_N_COUNTERS] = {
 	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
 	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
 	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
-	[MMA_RESTARTS] = "cgroup created while attached",
+	[MMA_RESTARTS] = "restarts since attach",
 	[MMA_UNACCOUNTED] = "connections not counted: table full",
 	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
 };
@@ -146,6 +146,7 @@ static int measure_netns(const struct netns *netns, void *data)
 	ret->mptcp_enabled = netns_mptcp_enabled();
 	ret->manager_err = path_manager_read(&ret->manager);
 	ret->blackholes = netstat_mptcp("Blackhole");
+	ret->table_full = netstat_mptcp(NETSTAT_TABLE_FULL);
 	ret->unprivileged_port =
 		(int)sysctl_number("/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	ret->blackhole_timeout = (int)sysctl_number("/proc/sys/net/mptcp/blackhole_timeout");
@@ -236,7 +237,8 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	status->unwatched = observer_reason(OBSERVER_LIST);
 	if (!status->unwatched && !summary_is_known(maps))
-		status->unwatched = "the list was edited since the last run; --refresh looks again";
+		status->unwatched =
+			"the list was edited since the last run; run --refresh to update the summary";
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
@@ -324,7 +326,7 @@ static const char *uncovered_reason(const struct status *status,
 	else
 		snprintf(
 			text, sizeof(text),
-			"made in a network namespace that was not covered: run --refresh, then restart it");
+			"made in a network namespace that was not covered; run --refresh, then restart it");
 	return text;
 }
 
@@ -336,7 +338,7 @@ const char *status_listener_reason(const struct status *status,
 	const char *name = strrchr(service->cgroup.key.path, '/');
 
 	if (!listener->mptcp && !service->upgrading)
-		return "its cgroup is not attached: run --refresh, then restart it";
+		return "its cgroup is not attached; run --refresh, then restart it";
 	if (!listener->mptcp && uncovered_reason(status, service, listener))
 		return uncovered_reason(status, service, listener);
 	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
@@ -348,14 +350,14 @@ const char *status_listener_reason(const struct status *status,
 	}
 	if (!listener->mptcp) {
 		snprintf(text, sizeof(text),
-			 "made before the attach, or where MPTCP is off; restart %s",
+			 "made before the attach, or while MPTCP was off; restart %s",
 			 name ? name + 1 : "it");
 		return text;
 	}
 	if (status_listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
-		return "not on the list, which is not enforced everywhere: run --refresh";
+		return "not on the list, which is not enforced everywhere; run --refresh";
 	return "not on the list: connections are TCP";
 }
 

@@ -33,6 +33,7 @@ struct status_netns {
 	struct strip_coverage strip;
 	int mptcp_enabled; /* 1, 0, or -errno */
 	long long blackholes; /* MPTcpExtMPCapable…Blackhole, -1: not counted */
+	long long table_full; /* connections that stayed TCP for that, -1: not counted */
 	int manager_err; /* 0: manager is known; or -errno */
 	struct path_manager manager;
 	int unprivileged_port; /* net.ipv4.ip_unprivileged_port_start, -1: unknown */

@@ -90,7 +90,7 @@ static void print_ports(const struct status *status)
 	struct wrapped line = { INDENT };
 
 	printf("%-*s", INDENT, "allowlist");
-	puts(put_entries(&line, status, NULL, entry_of) ? "" : " empty: nothing speaks MPTCP");
+	puts(put_entries(&line, status, NULL, entry_of) ? "" : " empty; nothing speaks MPTCP");
 }
 
 static bool is_open(const struct status *status, const struct status_netns *netns)
@@ -108,7 +108,7 @@ static void print_open(const struct status *status, const struct status_netns *n
 
 	if (!is_open(status, netns))
 		return;
-	printf("  every socket of a service becomes MPTCP here, as any process may use\n%*s",
+	printf("  every socket of a service becomes MPTCP here, because any process may use\n%*s",
 	       INDENT, "");
 	put_entries(&line, status, netns, open_entry_of);
 	putchar('\n');
@@ -130,7 +130,7 @@ static void print_repair(const struct status_service *service)
 	else if (service->no_repair)
 		printf("  socket options are not repaired (--no-repair)\n");
 	else
-		printf("  socket options are NOT repaired: run --refresh\n");
+		printf("  socket options are NOT repaired; run --refresh\n");
 }
 
 /* "25/listen       120          3 …" under a line that says what is what. */
@@ -175,10 +175,10 @@ static void print_service(const struct status *status, const struct status_servi
 
 	print_name(service);
 	if (!service->id)
-		printf("  not there yet, or gone: attached as soon as it is created\n");
+		printf("  does not exist now; it is attached when it is created\n");
 	else
 		printf("  %s, cgroup id %" PRIu64 "\n",
-		       service->upgrading ? "attached" : "NOT attached: run --refresh",
+		       service->upgrading ? "attached" : "NOT attached; run --refresh",
 		       service->id);
 	if (service->id)
 		print_repair(service);
@@ -209,14 +209,15 @@ static void print_paths(const struct status_netns *netns)
 	const struct path_manager *manager = &netns->manager;
 
 	if (netns->manager_err)
-		printf("  paths: the limits cannot be read (%s)\n", strerror(-netns->manager_err));
+		printf("  extra paths: cannot read the limits (%s)\n",
+		       strerror(-netns->manager_err));
 	else if (manager->in_user_space)
-		printf("  paths: left to a path manager in user space\n");
+		printf("  extra paths: left to a path manager in user space\n");
 	else if (!manager->subflows)
-		printf("  paths: one for each connection (ip mptcp limits: subflows 0)\n");
+		printf("  extra paths per connection: none (ip mptcp limits: subflows 0)\n");
 	else
-		printf("  paths: up to %u more for each connection, %u of them at the peer's offer;\n"
-		       "    endpoints here: %u, offered to peers: %u\n",
+		printf("  extra paths per connection: up to %u (%u to addresses that the peer announces)\n"
+		       "    endpoints here: %u, announced to peers: %u\n",
 		       manager->subflows, manager->add_addr_accepted, manager->endpoints,
 		       manager->signal);
 }
@@ -227,25 +228,26 @@ static void print_netns(const struct status *status, const struct status_netns *
 
 	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
 	if (!netns->reachable) {
-		printf("  covered; no process of a service is in it now\n");
+		printf("  covered; no attached service has a process in it now\n");
 		return;
 	}
 	if (!netns->covered)
 		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
 	else if (netns->strip.behind)
-		printf("  %zu of %zu interfaces: the allowlist is NOT enforced: run --refresh\n"
-		       "    (on %s another program comes first: %s, id %u)\n",
+		printf("  allowlist NOT enforced on %zu of %zu interfaces; run --refresh\n"
+		       "    (on %s another program runs first: %s, id %u)\n",
 		       netns->strip.uncovered, netns->strip.interfaces, netns->strip.first_behind,
 		       visible(netns->strip.before, name, sizeof(name)), netns->strip.before_id);
 	else if (netns->strip.uncovered)
-		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
+		printf("  allowlist NOT enforced on %zu of %zu interfaces (%s); run --refresh\n",
 		       netns->strip.uncovered, netns->strip.interfaces,
 		       netns->strip.first_uncovered);
+	else if (netns->strip.interfaces == 1)
+		printf("  allowlist enforced on its only interface\n");
 	else
-		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
+		printf("  allowlist enforced on all %zu interfaces\n", netns->strip.interfaces);
 	if (netns->mptcp_enabled < 0)
-		printf("  whether MPTCP is on cannot be tried (%s)\n",
-		       strerror(-netns->mptcp_enabled));
+		printf("  cannot tell whether MPTCP is on (%s)\n", strerror(-netns->mptcp_enabled));
 	else
 		printf("  MPTCP is %s (net.mptcp.enabled)\n",
 		       netns->mptcp_enabled ? "on" : "OFF: sockets stay TCP");
@@ -255,6 +257,10 @@ static void print_netns(const struct status *status, const struct status_netns *
 		printf("  blackhole detected %lld times: outgoing MPTCP pauses for %d s each;\n"
 		       "    if the path is sound: sysctl -w net.mptcp.blackhole_timeout=0\n",
 		       netns->blackholes, netns->blackhole_timeout);
+	if (netns->table_full > 0)
+		printf("  %lld connections stayed TCP: the kernel's table of MPTCP connections was full;\n"
+		       "    it has room for about 4 for each MB of memory\n",
+		       netns->table_full);
 }
 
 void status_print_text(const struct status *status)
@@ -267,7 +273,7 @@ void status_print_text(const struct status *status)
 		printf("%-*s %s\n", INDENT, "in doubt", status->doubt);
 	print_ports(status);
 	if (status->uncounted)
-		printf("connections not available: %s\n", status->uncounted);
+		printf("connections are not counted: %s\n", status->uncounted);
 	if (status->unwatched)
 		printf("every socket of a service becomes MPTCP:\n%*s %s\n", INDENT, "",
 		       status->unwatched);

@@ -38,7 +38,7 @@ static int need_roots_alone(const char *file)
 		if (!is_roots_alone(&st))
 			return fault(
 				EPERM,
-				"%s: others than root may change %s (owner %u, mode %04o), and systemd would run it as root; install the tool first: make install",
+				"%s: users other than root can change %s (owner %u, mode %04o), and systemd would run it as root; install the tool first: make install",
 				file, path[0] ? path : "/", st.st_uid, st.st_mode & 07777);
 		if (!slash)
 			return 0;
@@ -75,7 +75,7 @@ int command_find(struct command *ret)
 	if (strpbrk(ret->self, " \t\n\"'\\%$;"))
 		return fault(
 			EINVAL,
-			"%s: systemd would read this path as something else; install the tool elsewhere",
+			"%s: systemd cannot read this path as it is; install the tool in another directory",
 			ret->self);
 	err = need_roots_alone(ret->self);
 	if (err)

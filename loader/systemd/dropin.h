@@ -16,7 +16,7 @@ struct dropin_undo {
 /*
  * Writes the drop-in that attaches the unit's own cgroup before it starts, with
  * `ports` (LIST as given; NULL: the default list) and without repair, if so. It
- * fails open: whatever becomes of the command, the server starts. Takes over the
+ * fails open: the server starts even if the command fails. Takes over the
  * drop-in of version 0.1.0. The caller frees ret_undo with dropin_forget().
  */
 int dropin_write(const struct unit *unit, const struct command *command, const char *ports,

@@ -37,8 +37,8 @@ int systemctl_show(const char *unit, const char *properties, char *ret_text, siz
 	int err = run_program(args, ret_text, size);
 
 	if (err)
-		return fault(err < 0 ? -err : EIO,
-			     "%s: systemctl cannot show it; is the name right?", unit);
+		return fault(err < 0 ? -err : EIO, "%s: systemctl cannot show it; check the name",
+			     unit);
 	return 0;
 }
 

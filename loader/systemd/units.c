@@ -65,7 +65,7 @@ static int find_named(const char *given, bool with_itself, struct units *units)
 	if (!err && unit.starts_nothing)
 		err = add_parts(&unit, units, &has_parts);
 	if (!err && has_parts && !with_itself)
-		note("%s: starts no server itself; %s does, and is meant instead", unit.name,
+		note("%s: starts no server itself; %s does, and is used instead", unit.name,
 		     units->list[units->n - 1].name);
 	else if (!err)
 		err = add(units, &unit);

@@ -26,7 +26,7 @@ const char *unit_of_path(const char *path);
 bool units_include(const struct units *units, const char *name);
 
 /* Only sockets that are made from now on change: restarts what runs, or says
- * how. All of them, whatever becomes of one. */
+ * how. All of them, even if one fails. */
 int units_restart(struct units *units, bool now);
 
 #endif

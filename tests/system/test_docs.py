@@ -34,7 +34,7 @@ def tool(*args):
 def options():
     """{"--port": (letter or "", argument or "")} from --help, which is made from
     the table of options itself."""
-    found = re.findall(r"^ +(?:-(\w),)? +(--[a-z-]+)(?: (\S+))?(?:  |$)", tool("--help").stdout, re.M)
+    found = re.findall(r"^[a-z]* +(?:-(\w),)? +(--[a-z-]+)(?: (\S+))?(?:  |$)", tool("--help").stdout, re.M)
     assert len(found) > 10
     return {name: (letter and f"-{letter}", argument) for letter, name, argument in found}
 

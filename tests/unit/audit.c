@@ -162,13 +162,14 @@ static void prints_nothing_seen(void **state)
 	(void)state;
 	begin(&rows[0]);
 	report.lost = 3;
-	assert_string_equal(printed(audit_print_text),
-			    "/system.slice/x.service, watched for 0 s\n"
-			    "\n"
-			    "no listener, and no TCP connection\n"
-			    "\n"
-			    "Suggested: nothing: no port was listened on that others reach\n"
-			    "3 events had no room and are missing\n");
+	assert_string_equal(
+		printed(audit_print_text),
+		"/system.slice/x.service, watched for 0 s\n"
+		"\n"
+		"no listener, and no TCP connection\n"
+		"\n"
+		"Suggested: nothing: the service listened on no port that others can reach\n"
+		"3 events had no room and are missing\n");
 }
 
 static void wraps_what_is_left_out(void **state)

@@ -56,7 +56,7 @@ def net():
 class Audit:
     """The tool at work; it has said that it watches before anything goes on."""
 
-    def __init__(self, cgroup, *args, says=" watched;", ignore=()):
+    def __init__(self, cgroup, *args, says=": watching;", ignore=()):
         def prepare():
             for number in ignore:
                 signal.signal(number, signal.SIG_IGN)
@@ -68,7 +68,7 @@ class Audit:
 
     def wait_for(self, words):
         """Reads stderr until a whole line has these words. What is up to its end
-        counts once: "not there yet; watched as soon as…" is no "watched" for the next."""
+        counts once: "does not exist yet; watching starts…" is no "watching" for the next."""
         end = time.monotonic() + 60
         line = re.compile(re.escape(words.encode()) + rb"[^\n]*\n")
         while not line.search(self.said):
@@ -271,7 +271,7 @@ def test_through_a_restart(service, net):
         os.rmdir(service.dir)
         audit.wait_for(" gone;")
         service.make()
-        audit.wait_for(" watched")
+        audit.wait_for(": watching")
         inside(serve, [("0.0.0.0", 26)], cgroup=service, netns=net)
         report = audit.end()
     assert report["lists"]["suggested"] == "25-26/listen"
@@ -286,17 +286,17 @@ def test_listeners_of_a_quick_restart(service, net):
         service.restart()
         with resident(prepare, cgroup=service, netns=net):
             audit.process.send_signal(signal.SIGCONT)
-            audit.wait_for(" watched")
+            audit.wait_for(": watching")
             report = audit.end()
     assert only(report, 26)["existing"] is True
 
 
 def test_before_it_exists(service, net):
     late = Cgroup("late.service", f"{service}/some.slice", make=False)
-    with auditing(late, "-v", says="not there yet") as audit:
+    with auditing(late, "-v", says="does not exist yet") as audit:
         os.mkdir(os.path.dirname(late.dir))
         late.make()
-        audit.wait_for(" watched")
+        audit.wait_for(": watching")
         inside(serve, [("0.0.0.0", 25)], cgroup=late, netns=net)
         report = audit.end()
     assert report["lists"]["suggested"] == "25/listen"
@@ -351,7 +351,7 @@ def test_text(service, net):
     done = mma.mma("--audit", "--cgroup", service, "--duration", 1, "-q", check=True)
     assert done.err == ""
     assert done.out == (f"/{service.name}, watched for 1 s\n\nno listener, and no TCP connection\n\n"
-                        "Suggested: nothing: no port was listened on that others reach\n")
+                        "Suggested: nothing: the service listened on no port that others can reach\n")
 
     def prepare():
         held.extend([listen(25, "0.0.0.0"), listen(4190, "0.0.0.0")])

@@ -169,7 +169,7 @@ def test_a_path_that_is_refused_is_usage():
 
 def test_not_there_yet(service):
     _, lines = check("--cgroup", f"{service}/later.service")
-    assert lines["cgroup"][0] == "warn" and "not there yet" in lines["cgroup"][1]
+    assert lines["cgroup"][0] == "warn" and "does not exist yet" in lines["cgroup"][1]
     assert "listeners" not in lines
 
 
@@ -235,22 +235,30 @@ def test_ipsec(net):
     assert check()[1]["ipsec"][0] == "ok"
 
 
-def test_blackhole_from_the_kernels_counter(net, tmp_path):
-    """Which is put where the tool will read it: in its own directory of /proc."""
-    if not os.path.exists("/proc/sys/net/mptcp/blackhole_timeout"):
-        assert check()[1]["blackhole"][0] == "warn"
-        return
+def counter_says(tmp_path, name, value):
+    """What prepares the tool to find this in a counter of the kernel's: in its own directory of /proc."""
     with open("/proc/net/netstat") as f:
         lines = f.read().splitlines()
     names, values = (line.split() for line in lines if line.startswith("MPTcpExt:"))
-    values[names.index("Blackhole")] = "3"
+    values[names.index(name)] = str(value)
 
     fake = tmp_path / "net"
     fake.mkdir()
     (fake / "netstat").write_text("\n".join((" ".join(names), " ".join(values), "")))
+    return lambda: private(f"mount --bind {fake} /proc/{os.getpid()}/task/{os.getpid()}/net")()
 
-    def drops():
-        private(f"mount --bind {fake} /proc/{os.getpid()}/task/{os.getpid()}/net")()
+
+def test_the_kernels_table_is_full(net, tmp_path):
+    assert "table" not in check(netns=net)[1]
+    result, text, remedy = check(netns=net, prepare=counter_says(tmp_path, "MPFallbackTokenInit", 7))[1]["table"]
+    assert result == "warn" and text.startswith("7 connections stayed TCP") and "memory" in remedy
+
+
+def test_blackhole_from_the_kernels_counter(net, tmp_path):
+    if not os.path.exists("/proc/sys/net/mptcp/blackhole_timeout"):
+        assert check()[1]["blackhole"][0] == "warn"
+        return
+    drops = counter_says(tmp_path, "Blackhole", 3)
     assert check(netns=net)[1]["blackhole"][0] == "ok"
     result, text, remedy = check(netns=net, prepare=drops)[1]["blackhole"]
     assert result == "warn" and "3 times" in text and "blackhole_timeout=0" in remedy
@@ -285,7 +293,7 @@ def test_listeners(service, net):
         assert check("--cgroup", service)[1]["listeners"][:2] == ("ok", "all of them are MPTCP")
         with resident(lambda: held.append(listen(26)), cgroup=service, netns=net):
             assert check("--cgroup", service)[1]["listeners"][:2] == (
-                "warn", "listen as TCP now, and stay so: 127.0.0.1:26")
+                "warn", "listening as TCP until a restart: 127.0.0.1:26")
 
 
 def a_program(path):

@@ -46,15 +46,17 @@ def nothing_left(before):
 
 
 @pytest.fixture(autouse=True)
-def clean(warm):
-    """After each test --detach, and with that all of ours is gone."""
+def clean(warm, request):
+    """After each test --detach, and with that all of ours is gone. FREED_WITHIN: how many seconds
+    the kernel may take, in a module whose tests leave it a lot to take down."""
     before = mma_.objects()
     yield
     last = mma_.mma("--detach", "-q")
     assert last.rc == 0, last.err
     assert not os.path.exists(mma_.PINS)
     try:
-        mma_.wait_until(lambda: nothing_left(before), "every BPF object of ours is gone")
+        mma_.wait_until(lambda: nothing_left(before), "every BPF object of ours is gone",
+                         getattr(request.module, "FREED_WITHIN", 20))
     except AssertionError as e:
         for kind in ("prog", "map", "link"):
             print(mma_.run(["bpftool", kind, "list"]).out)

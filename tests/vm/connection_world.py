@@ -13,8 +13,8 @@ from two_links import Links
 STRICT = schema.Validator(schema.load("connections.schema.json"), strict=True)
 
 
-def connections(*args):
-    found = json.loads(mma("--connections", "--json", *args, check=True).out)
+def connections(*args, **kwargs):
+    found = json.loads(mma("--connections", "--json", *args, check=True, **kwargs).out)
     assert STRICT.check(found) == []
     return found["connections"]
 

@@ -6,11 +6,12 @@ import contextlib
 import json
 import os
 import re
+import socket
 
 import pytest
 
 from audit_cases import service  # noqa: F401 (a fixture)
-from mma import HERE, MPTCP, MPTCP_INFO, SOL_MPTCP, check, is_mptcp, listen, make_socket, resident, run, sysctl, wait_until
+from mma import HERE, MPTCP, MPTCP_INFO, SOL_MPTCP, Cgroup, check, is_mptcp, listen, make_socket, resident, run, sysctl, wait_until
 from two_links import Links
 
 NEAR, FAR = "192.0.2.2", "198.51.100.2"  # of the client: on the first link, and behind both
@@ -22,11 +23,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 class Connection:
     """Of the client, which has the server's first address; closed at the end."""
 
-    def __init__(self, listener, client, source):
+    def __init__(self, listener, client, source, to="192.0.2.1"):
         self.client = client
         client.bind((source, 0))
         client.settimeout(20)
-        client.connect(("192.0.2.1", 143))
+        client.connect((to, 143))
         self.server, _ = listener.accept()
         self.server.settimeout(20)
         for _ in range(5):
@@ -68,10 +69,10 @@ class World:
     def announce(self):
         self.server("mptcp endpoint flush", "mptcp endpoint add 10.0.1.1 dev s1 signal")
 
-    def listen(self, addr=""):
+    def listen(self, addr="", family=socket.AF_INET):
         if self.listener:
             self.listener.close()
-        self.listener = listen(143, addr, proto=MPTCP, cgroup=self.cgroup, netns=self.net.server)
+        self.listener = listen(143, addr, family, proto=MPTCP, cgroup=self.cgroup, netns=self.net.server)
 
     def server(self, *lines):
         for line in lines:
@@ -147,8 +148,33 @@ def test_a_server_that_listens_at_one_address(world):
     world.listen()
     world.announce()
     assert world.named() == {}
-    world.server("addr add 2001:db8:1::1/64 dev s1 nodad", "mptcp endpoint add 2001:db8:1::1 dev s1 signal")
-    assert set(world.named()) == {"path_family"} and "IPv6" in world.named()["path_family"]
+
+
+def test_an_ipv6_path_to_a_server_that_has_ipv4_alone(world):
+    """A client whose socket is an IPv6 one makes it once the server has IPv6."""
+    world.server("mptcp endpoint flush", "addr add 2001:db8:1::1/64 dev s1 nodad", "mptcp endpoint add 2001:db8:1::1 dev s1 signal")
+    world.client("addr add 2001:db8:1::2/64 dev c1 nodad")
+    assert set(world.named()) == {"path_family"} and "by IPv6" in world.named()["path_family"]
+
+    def connection():
+        client = make_socket(socket.AF_INET6, proto=MPTCP, netns=world.net.client)
+        return Connection(world.listener, client, f"::ffff:{NEAR}", "::ffff:192.0.2.1")
+    with connection() as one:
+        assert one.paths() == 1
+    world.listen("::", socket.AF_INET6)
+    assert world.named() == {}
+    with connection() as one:
+        wait_until(lambda: one.paths() == 2, "a second path")
+
+
+def test_mptcp_is_off(world):
+    sysctl("net.mptcp.enabled", 0, world.net.server)
+    rc, lines = check("--cgroup", world.cgroup)
+    assert rc == 3 and lines["mptcp_enabled"][0] == "fail"
+    run(["sh", "-e", "-c", lines["mptcp_enabled"][2].split(": ")[-1]], netns=world.net.server)
+    rc, lines = check("--cgroup", world.cgroup)
+    assert lines["mptcp_enabled"][0] == "ok"
+    world.has_a_second_path()
 
 
 def beyond(world):
@@ -212,6 +238,58 @@ def test_rp_filter(world):
     assert set(world.named()) == {"path_route", "path_rp_filter"}
     world.mended("path_rp_filter", FAR)
     assert set(world.named()) == {"path_route"}
+
+
+def test_a_published_port(service):
+    """In a container behind DNAT on two uplinks, of which each takes only what has its address."""
+    with contextlib.ExitStack() as stack:
+        world = World(stack, service)
+        host, inside = world.net.server, f"{world.net.server}-inside"
+        run(["ip", "netns", "add", inside])
+        stack.callback(run, ["ip", "netns", "del", inside])
+        run(["ip", "-n", host, "link", "add", "b0", "type", "veth", "peer", "name", "e0", "netns", inside])
+        world.server("addr add 172.18.0.1/24 dev b0", "link set b0 up", "mptcp endpoint flush")
+        for line in ("link set lo up", "link set e0 up", "addr add 172.18.0.2/24 dev e0", "route add default via 172.18.0.1",
+                     "mptcp endpoint add 10.0.1.1 signal", "mptcp limits set subflows 2"):
+            world.net.ip(inside, line)
+        sysctl("net.ipv4.ip_forward", 1, host)
+        run(["nft", "-f", "-"], netns=host, stdin="table ip published { chain c { type nat hook prerouting priority dstnat; "
+            "iifname { s0, s1 } tcp dport 143 dnat to 172.18.0.2; }; }")
+        beyond(world)
+        run(["nft", "-f", "-"], netns=world.net.client, stdin="table inet t { chain c { type filter hook input priority 0; "
+            "iif c0 ip saddr 10.0.1.1 drop; iif c1 ip saddr 192.0.2.1 drop; }; }")
+        container = Cgroup(f"{service.name}-inside", parent=os.path.dirname(service.dir))
+        stack.callback(container.remove)
+        stack.enter_context(resident(cgroup=container, netns=inside))
+        listener = stack.enter_context(listen(143, proto=MPTCP, cgroup=container, netns=inside))
+
+        def named():
+            _, lines = check("--cgroup", container, netns=host)
+            return {name: remedy for name, (result, _, remedy) in lines.items()
+                    if name.startswith("path") and result != "ok"}
+
+        def connection():
+            return Connection(listener, make_socket(proto=MPTCP, netns=world.net.client), FAR)
+        assert set(named()) == {"path_published"}
+        with connection() as one:
+            assert one.paths() == 1
+        run(["sh", "-e", "-c", named()["path_published"]], netns=host)
+        assert named() == {}
+        with connection() as one:
+            wait_until(lambda: one.paths() == 2, "a second path")
+
+
+def test_shrinking_windows(world):
+    """They slow a connection down, and keep no path from it."""
+    def line():
+        return check("--cgroup", world.cgroup)[1].get("shrink_window")
+    assert line() is None
+    sysctl("net.ipv4.tcp_shrink_window", 1, world.net.server)
+    result, text, remedy = line()
+    assert result == "warn" and "slow" in text
+    run(["sh", "-e", "-c", remedy.split(": ")[1]], netns=world.net.server)
+    assert line() is None and world.named() == {}
+    world.has_a_second_path()
 
 
 def test_joins_to_the_first_address_are_not_welcome(world):

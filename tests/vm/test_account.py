@@ -178,10 +178,10 @@ def test_unpinned(cgroup):
         now = status()
         assert now["armed"] and now["accounting"] == {"counted": False, "reason": why}
         if link == "account_event":
-            assert f"\nconnections not available: {why}\n" in mma("--status").out
+            assert f"\nconnections are not counted: {why}\n" in mma("--status").out
         obj_pin(held, f"{PINS}/links/{link}")
         os.close(held)
-    assert status()["accounting"] == COUNTED and "not available" not in mma("--status").out
+    assert status()["accounting"] == COUNTED and "not counted" not in mma("--status").out
 
 
 @pytest.mark.parametrize("link, repair", [("account_connect", ["--refresh"]), ("account_event", ["--cgroup"])])

@@ -92,7 +92,7 @@ def test_unmounted_while_a_sandbox_keeps_it(cgroup):
     before = objects()
     with resident(prepare=private()) as pid:
         run(["umount", "/sys/fs/bpf"])
-        each_refuses(cgroup, "the pins are not in sight", "grep -ls", "or reboot", modes=FEW)
+        each_refuses(cgroup, "their pins are not visible here", "grep -ls", "or reboot", modes=FEW)
         assert not os.path.ismount("/sys/fs/bpf")
         found = run(["sh", "-c", "grep -ls ' - bpf ' /proc/[0-9]*/mountinfo"]).out.split()
         assert found == [f"/proc/{pid}/mountinfo"], "the remedy names it"
@@ -117,7 +117,7 @@ def test_pins_removed_while_a_process_holds_the_link(cgroup):
         meta._call(bpfsys.MAP_UPDATE, bytes(4), committed)
         done = mma("--status")
         assert done.rc == 0 and done.out.startswith("armed       yes\n")
-        assert "not in sight" in one_line(done.err)
+        assert "not visible here" in one_line(done.err)
     finally:
         os.close(link)
         os.close(meta.fd)

@@ -281,7 +281,7 @@ def unwatched(tmp_path, monkeypatch):
 def test_kernel_without_the_function(cgroup, unwatched):
     """As in 0.1.0: whatever the list grants; and --status and --check say so."""
     done = attach(cgroup)
-    assert done.err.count("sockets that can never be on a listed port become MPTCP, too: ") == 1
+    assert done.err.count("sockets that can never use a listed port become MPTCP, too: ") == 1
     assert nobodys(cgroup) == MPTCP
     assert status()["list_watch"] == {"known": False, "reason": "this kernel has no function bpf_map_update_valuX"}
     assert "every socket of a service becomes MPTCP:" in mma("--status").out
@@ -308,11 +308,11 @@ def test_status_knows(cgroup):
     assert "every socket of a service" not in mma("--status").out
     mma("--allow", "4190/listen,25/connect", check=True)
     assert netns_status()["open_ports"] == {"25": ["connect"], "4190": ["listen"]}
-    assert "as any process may use\n            25/connect 4190/listen\n" in mma("--status").out
+    assert "because any process may use\n            25/connect 4190/listen\n" in mma("--status").out
     mma("--deny", "25/connect,4190", check=True)
     with Map("ports") as ports:
         ports[25] = 3
-    assert status()["list_watch"]["reason"] == "the list was edited since the last run; --refresh looks again"
+    assert status()["list_watch"]["reason"] == "the list was edited since the last run; run --refresh to update the summary"
     mma("--refresh", check=True)
     assert status()["list_watch"]["known"]
 

@@ -105,7 +105,7 @@ def test_only_cgroup_v1():
         for words in ([], ["--cgroup", "x.service"], ["--cgroup", "self"]):
             rc, lines = check(*words)
             assert rc == 3 and failed(lines) == {"cgroup2"}
-            assert "not mounted, and scope" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
+            assert "not mounted, and services" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
             assert "cgroup" not in lines
     finally:
         assert os.system("umount /sys/fs/cgroup/v1 /sys/fs/cgroup && "

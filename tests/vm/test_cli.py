@@ -315,7 +315,7 @@ def test_foreign_abi(cgroup, mode):
 
 def test_quiet_drops_notes(cgroup):
     later = f"{cgroup}/later.service"
-    assert "not there yet" in mma("--cgroup", later).err
+    assert "does not exist yet" in mma("--cgroup", later).err
     assert mma("--cgroup", later, "-q").err == ""
     assert one_line(mma("--cgroup", "/", "-q").err)
     mma("--detach", check=True)

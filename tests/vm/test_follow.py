@@ -57,7 +57,7 @@ def test_twenty_restarts_with_the_very_first_socket(cgroup):
 
 def test_before_it_exists(group):
     done = mma("--cgroup", group)
-    assert done.rc == 0 and "not there yet" in done.err
+    assert done.rc == 0 and "does not exist yet" in done.err
     assert service(group)["alive"] is False
     assert ids() == set()
     group.make()

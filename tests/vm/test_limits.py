@@ -198,7 +198,7 @@ def test_thirty_levels_nested(clean):
         assert [above[g.path] for g in attached] == [None] + [g.path for g in attached[:-1]]
         for n in range(9, 0, -1):
             done = mma("--detach", "--cgroup", attached[n])
-            assert done.rc == 0 and f"stays covered by {attached[n - 1].path}" in done.err
+            assert done.rc == 0 and f"still attached through {attached[n - 1].path}" in done.err
             before = counters(attached[n - 1])["upgraded"]
             assert protocol(cgroup=deepest) == MPTCP
             assert counters(attached[n - 1])["upgraded"] == before + 1
@@ -264,7 +264,7 @@ def test_cgroups_full(cgroup):
                 found = service(later)
             assert found["alive"] and not found["upgrading"]
             assert [l["reason"] for l in found["listeners"]] == [
-                "its cgroup is not attached: run --refresh, then restart it"]
+                "its cgroup is not attached; run --refresh, then restart it"]
             for gone in ids[:2]:
                 del cgroups[gone]
             mma("--refresh", check=True)
@@ -283,7 +283,7 @@ def test_netns_full(cgroup, net):
         netns.fill(((1 << 40) + n for n in range(MAX_NETNS - 1)), 1)
         before = snapshot()
         refused(mma("--cgroup", cgroup.child("x"), "--netns", path, "--port", "7100"), 1,
-                "network namespace", "netns: full", "4096", "end ")
+                "network namespace", "netns: full", "4096", "remove those that are not needed")
         assert snapshot() == before, "nothing half-attached"
         assert protocol(cgroup=cgroup, netns=net.server) == TCP
         assert counters(cgroup)["kept_netns_uncovered"] == 1
@@ -326,7 +326,7 @@ def test_an_interface_full_of_programs(cgroup):
     run(["ip", "link", "add", "full0", "type", "dummy"])
     fds = foreign_links(63, socket.if_nametoindex("full0"))
     try:
-        refused(mma("--cgroup", cgroup), 1, "full0: strip cannot be attached: full", "63", "remove one")
+        refused(mma("--cgroup", cgroup), 1, "full0: the allowlist cannot be enforced: 6", "63", "remove one")
         assert not os.path.exists(PINS) and protocol(cgroup=cgroup) == TCP
         os.close(fds.pop())
         wait_until(lambda: mma("-q", "--cgroup", cgroup).rc == 0, "the kernel has let go of it")

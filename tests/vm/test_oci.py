@@ -128,7 +128,7 @@ def test_processes_that_are_no_container_s(container):
         done = mma.mma("--oci", stdin=json.dumps({"id": box.id, "pid": 4194303}))
         assert done.rc == 1 and "its process 4194303 is not there" in done.err
         done = mma.mma("--oci", "--pid", os.getpid())
-        assert done.rc == 1 and ("is that of the runtime" in done.err or "is not below the cgroup2 mount" in done.err)
+        assert done.rc == 1 and ("is the runtime's" in done.err or "is not below the cgroup2 mount" in done.err)
         assert not os.path.exists(mma.PINS)
     finally:
         service.remove()

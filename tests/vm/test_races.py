@@ -55,7 +55,7 @@ def load(_, start, number, seed, groups, namespaces):
                 ("--refresh",), ("--allow", SECOND), ("--deny", SECOND), ("--status", "--json"))[(number + 3 * n) % 8]
         while True:
             done = mma.mma("-q", *args)
-            if done.rc != 1 or ": held by another run for 5 s;" not in done.err:
+            if done.rc != 1 or ": another run has held it for 5 s;" not in done.err:
                 break
             outcomes["waited in vain"] += 1
         assert done.rc == 0, f"{args}: {done}"

@@ -408,7 +408,7 @@ def test_status_is_measured(group):
     for name in links_of(group):
         os.unlink(f"{PINS}/links/{name}")
         wait_until(lambda: service(group)["repair"] == "missing", "the link goes")
-        assert line("  socket options") == "  socket options are NOT repaired: run --refresh"
+        assert line("  socket options") == "  socket options are NOT repaired; run --refresh"
         mma("--refresh", check=True)
         assert service(group)["repair"] == "on"
     attach(group, "--no-repair")
@@ -457,7 +457,7 @@ def test_sockets_outlive_the_cgroup(group):
 def test_what_is_said(group):
     with resident(cgroup=group):
         said = mma("--cgroup", group, check=True).err
-        assert f"{group.path}: repair of socket options goes with its cgroup at a restart" in said
+        assert f"{group.path}: socket options are repaired until its cgroup goes at a restart" in said
         assert f"--enable {group.name}" in said
         assert "repair" not in mma("--cgroup", "self", cgroup=group, check=True).err
         assert "repair" not in mma("--cgroup", group, "--no-repair", check=True).err
@@ -467,7 +467,7 @@ def test_what_is_said(group):
 def test_before_it_exists(group):
     later = group.child("later.service", make=False)
     said = mma("--cgroup", later, check=True).err
-    assert "repair of socket options has to wait until it is there" in said
+    assert "socket options can be repaired only once it exists" in said
     assert links() == links_of(group)
     assert service(later)["repair"] is None
     later.make()
@@ -544,11 +544,11 @@ def test_upgrade_from_a_tool_without_it(group):
 def test_a_kernel_that_refuses_it(cgroup, program):
     """All else is attached; that repair is missing is told and shown."""
     done = run([f"{HERE}/failat", str(errno.EINVAL), program, _tool(), "--cgroup", cgroup.dir, "--port", str(PORT)])
-    assert f"{cgroup.dir}: repair cannot be attached, as this kernel has not loaded it; run --check; " in done.err
+    assert f"{cgroup.dir}: socket options cannot be repaired: this kernel did not load the programs; run --check; " in done.err
     assert service(cgroup)["repair"] == "missing" and links() == []
     assert not is_repaired(cgroup), "and MPTCP all the same"
     # It stays so in later runs, which say it again.
-    assert "repair cannot be attached" in mma("--cgroup", cgroup, check=True).err
+    assert "socket options cannot be repaired" in mma("--cgroup", cgroup, check=True).err
     assert service(cgroup)["repair"] == "missing"
 
 
@@ -619,7 +619,7 @@ def test_a_program_that_allows_no_other(cgroup, others, where):
     others(group if where == "here" else cgroup)
     done = attach(group, "--port", str(PORT))
     assert done.out == f"attached {group.path}\n"
-    assert f"{group.dir}: repair cannot be attached (Operation not permitted); " in done.err
+    assert f"{group.dir}: socket options cannot be repaired (Operation not permitted); " in done.err
     assert service(group)["repair"] == "missing"
     with Pair(group) as pair:
         assert is_mptcp(pair.server) and not repaired(pair.server)

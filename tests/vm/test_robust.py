@@ -56,7 +56,7 @@ def all_done(runs):
     again = []
     for p in runs:
         out, err = p.communicate(timeout=120)
-        if p.returncode == 1 and "held by another run for 5 s" in err:
+        if p.returncode == 1 and "another run has held it for 5 s" in err:
             again.append(p.args[1:])
         else:
             assert p.returncode == 0, f"{p.args}: exit {p.returncode}: {out}{err}"
@@ -127,7 +127,7 @@ def test_lock_held(mode):
         took = time.monotonic() - begin
         assert mma("--status").rc == 0, "--status needs no lock"
     assert done.rc == 1
-    assert re.fullmatch(rf"mptcp-mail-attach: {LOCK}: held .*5 s; .*\n", done.err), done.err
+    assert re.fullmatch(rf"mptcp-mail-attach: {LOCK}: another run has held it .*5 s; .*\n", done.err), done.err
     assert 4.9 < took < 6.5, took
     assert not os.path.exists(PINS)
 

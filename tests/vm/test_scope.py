@@ -385,7 +385,7 @@ def test_nearest_attached_is_credited(cgroup, invariant):
         assert protocol(cgroup=place) == MPTCP
     assert (counters(cgroup)["upgraded"], counters(inner)["upgraded"]) == (start[0] + 2, start[1] + 3)
     done = mma("--detach", "--cgroup", inner, check=True)
-    assert f"stays covered by {cgroup.path}" in done.err
+    assert f"still attached through {cgroup.path}" in done.err
     assert protocol(cgroup=inner) == MPTCP
     assert counters(cgroup)["upgraded"] == start[0] + 3
 
@@ -440,7 +440,8 @@ def test_path_as_status_and_proc_write_it(cgroup):
     """In a slice that is not there yet, too, and with every mode."""
     inner = cgroup.child("mail.service")
     with resident(cgroup=inner) as pid, open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
-        path = f.read().strip().removeprefix("0::")
+        # A cgroup v1 hierarchy that another test has mounted has a line there, too.
+        path = next(line for line in f.read().splitlines() if line.startswith("0::")).removeprefix("0::")
     assert mma("--cgroup", path, check=True).out == f"attached {path}\n"
     assert protocol(cgroup=inner) == MPTCP
     assert mma("--check", "--cgroup", path).rc == 0

@@ -123,11 +123,11 @@ def test_debugfs_unmounted_later(attached, preemption):
 def test_strip_link_unpinned(attached):
     total = netns_status()["interfaces"]
     assert netns_status()["uncovered"] == 0
-    assert line("strip is on") == f"  covered: strip is on all its interfaces, {total}"
+    assert line("allowlist enforced") == "  allowlist enforced on " + (f"all {total} interfaces" if total > 1 else "its only interface")
     link, = (l for l in os.listdir(f"{PINS}/links") if l.endswith("-1"))
     os.unlink(f"{PINS}/links/{link}")
     assert netns_status()["uncovered"] == 1
-    assert "1 of" in line(r"NOT covered \(lo\)")
+    assert "1 of" in line(r"NOT enforced .*\(lo\)")
     mma("--refresh", check=True)
     assert netns_status()["uncovered"] == 0
 
@@ -138,7 +138,7 @@ def test_new_interface(attached):
     try:
         assert netns_status()["interfaces"] == before["interfaces"] + 2
         assert netns_status()["uncovered"] == 2
-        assert "2 of" in line(r"NOT covered \(new[01]\)")
+        assert "2 of" in line(r"NOT enforced .*\(new[01]\)")
         mma("--refresh", check=True)
         assert netns_status()["uncovered"] == 0
     finally:
@@ -193,18 +193,18 @@ def test_limits_and_endpoints(attached):
     try:
         assert netns_status()["paths"] == {"manager": "kernel", "subflows": 2, "add_addr_accepted": 1, "endpoints": 0,
                                            "announced": 0}
-        assert line("^  paths") == "  paths: up to 2 more for each connection, 1 of them at the peer's offer;"
-        assert line("endpoints") == "    endpoints here: 0, offered to peers: 0"
+        assert line("^  extra") == "  extra paths per connection: up to 2 (1 to addresses that the peer announces)"
+        assert line("endpoints") == "    endpoints here: 0, announced to peers: 0"
         run(["ip", "mptcp", "endpoint", "add", "203.0.113.9", "signal"])
         run(["ip", "mptcp", "endpoint", "add", "127.0.0.9", "subflow"])
         assert netns_status()["paths"]["endpoints"] == 2 and netns_status()["paths"]["announced"] == 1
-        assert line("endpoints") == "    endpoints here: 2, offered to peers: 1"
+        assert line("endpoints") == "    endpoints here: 2, announced to peers: 1"
         run(["ip", "mptcp", "limits", "set", "subflows", "0"])
         assert netns_status()["paths"]["subflows"] == 0
-        assert line("^  paths") == "  paths: one for each connection (ip mptcp limits: subflows 0)"
+        assert line("^  extra") == "  extra paths per connection: none (ip mptcp limits: subflows 0)"
         sysctl("net.mptcp.pm_type", 1)
         assert netns_status()["paths"]["manager"] == "user space"
-        assert line("^  paths") == "  paths: left to a path manager in user space"
+        assert line("^  extra") == "  extra paths: left to a path manager in user space"
     finally:
         sysctl("net.mptcp.pm_type", 0)
         run(["ip", "mptcp", "endpoint", "flush"])
@@ -220,13 +220,13 @@ def test_restart(attached):
     assert service(attached)["id"] == attached.id
     assert service(attached)["counters"]["restarts"] == 1
     assert line("attached, cgroup id") == f"  attached, cgroup id {attached.id}"
-    assert line("created while attached").endswith(" 1")
+    assert line("restarts since attach").endswith(" 1")
 
 
 def test_service_gone(attached):
     os.rmdir(attached.dir)
     assert service(attached)["alive"] is False
-    assert "not there yet, or gone" in line("not there")
+    assert "attached when it is created" in line("does not exist")
     attached.make()
     assert service(attached)["alive"] is True
 
@@ -330,7 +330,7 @@ def test_namespace_without_processes(attached, net):
     attach(attached, "--netns", f"/run/netns/{net.server}")
     unreachable, = (n for n in status()["netns"] if not n["reachable"])
     assert unreachable["covered"] is True
-    assert line("no process of a service is in it")
+    assert line("no attached service has a process in it")
 
 
 def test_eighty_columns(cgroup, net):

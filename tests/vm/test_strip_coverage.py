@@ -240,7 +240,7 @@ def test_another_program_that_puts_itself_first(args, ret, cgroup):
         now = mma.netns_status(None)
         assert (now["uncovered"], now["behind"]) == (1, 1)
         text = mma.mma("--status", check=True).out
-        assert "allowlist is NOT enforced" in text and "on lo another program comes first: foreign" in text
+        assert "allowlist NOT enforced" in text and "on lo another program runs first: foreign" in text
         with mma.listen(PORT, cgroup=cgroup) as listener:
             if ret == TCX_PASS:
                 assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (True, True), "what it is all about"

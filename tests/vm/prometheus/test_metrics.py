@@ -101,6 +101,7 @@ def test_they_are_what_the_json_says(world):
         assert value(found, "netns_interfaces", **where) == space["interfaces"]
         assert value(found, "netns_interfaces_uncovered", **where) == space["uncovered"]
         assert value(found, "netns_mptcp_enabled", **where) == space["mptcp_enabled"]
+        assert value(found, "table_full_total", **where) == max(0, space["table_full"])
         assert value(found, "blackholes_total", **where) == max(0, space["blackhole"]["detected"])
     odd = r'/\\xfcb\"e\\r ä.service'
     assert value(found, "service_attached", service=odd) == 1

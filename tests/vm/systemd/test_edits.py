@@ -157,7 +157,7 @@ def test_a_command_that_others_may_change(clean, owner, mode, where):
         os.chmod(changed, mode)
         got = run([tool, "--enable", "plain"], check=False)
         assert got.rc == 1 and got.out == ""
-        assert got.err == (f"mptcp-mail-attach: {tool}: others than root may change {changed} (owner {owner}, mode "
+        assert got.err == (f"mptcp-mail-attach: {tool}: users other than root can change {changed} (owner {owner}, mode "
                            f"0{mode:o}), and systemd would run it as root; install the tool first: make install\n")
         assert not os.path.exists(os.path.dirname(unit.dropin))
     finally:

@@ -50,7 +50,7 @@ CASES = {
     "changed": (FOREVER, [ended(3.2), KILLED], ""),
     "many@x": (FOREVER, [ended(4.0), KILLED], "TimeoutStartSec=10"),
     "waits": (f'exec {TOOL}.away "$@"',
-              ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: held by another run for 5 s; see who: fuser "
+              ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: another run has held it for 5 s; find it: fuser "
                "/run/mptcp-mail-attach.lock"], ""),
 }
 

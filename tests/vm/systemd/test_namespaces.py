@@ -49,7 +49,7 @@ def test_root_directory(clean):
     unit = Unit("jail.service", 2525, f"RootDirectory={root}\nMountAPIVFS=yes\nExecStart=\nExecStart=/bin/server 2525")
     reload_systemd()
     got = enable("jail", "--port", "2525")
-    assert "jail.service: has a root directory of its own" in got.err
+    assert "jail.service: has its own root directory" in got.err
     unit.start()
     assert unit.protocol() == TCP
     mma.mma("--cgroup", "system.slice/jail.service", "--port", "2525", check=True)

@@ -81,7 +81,7 @@ def test_a_refresh_that_does_not_get_the_lock(add):
     with open("/run/mptcp-mail-attach.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         add("held0")
-        wait_until(lambda: "held by another run" in str(journal(REFRESH)[REFRESH]), "it gives up")
+        wait_until(lambda: "another run has held it" in str(journal(REFRESH)[REFRESH]), "it gives up")
         assert uncovered()[1] == 1
     wait_until(lambda: uncovered()[1] == 0, "the interface is covered when the lock is free")
     wait_until(idle, "and that is all")

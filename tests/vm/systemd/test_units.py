@@ -195,8 +195,8 @@ def test_socket_unit(clean):
     reload_systemd()
     systemctl("start", "act.socket")
     got = enable("act", "--port", "2525")
-    assert "mptcp-mail-attach: act.service: act.socket makes its sockets; enable that, too: --enable act.socket" in got.err
-    assert "makes its sockets" not in enable("act", "act.socket", "--port", "2525").err
+    assert "mptcp-mail-attach: act.service: act.socket opens its sockets; enable that, too: --enable act.socket" in got.err
+    assert "opens its sockets" not in enable("act", "act.socket", "--port", "2525").err
     with open(DROPIN.format("act.socket")) as f:
         assert "[Socket]\nExecStartPre=-+/usr/libexec/mptcp-mail-attach-start %n " in f.read()
     service.start()

@@ -26,7 +26,7 @@ def test_postfix_of_debian_12(clean):
     whole, part = instances()
     got = enable("mail", "--port", "2525")
     assert got.out == "enabled mail@.service\n"
-    assert "mail.service: starts no server itself; mail@.service does, and is meant instead" in got.err
+    assert "mail.service: starts no server itself; mail@.service does, and is used instead" in got.err
     assert os.listdir(os.path.dirname(DROPIN.format("mail@.service"))) == [os.path.basename(part.dropin)]
     assert not os.path.exists(DROPIN.format("mail.service"))
     whole.start()
@@ -85,7 +85,7 @@ def test_starts_nothing(clean):
     reload_systemd()
     assert "starts no server" not in enable("once").err, "it may yet"
     unit.start()
-    assert "once.service: starts no server itself, no process of it runs" in enable("once").err
+    assert "once.service: starts no server itself, and no process of it runs" in enable("once").err
     # A daemon that its script has left behind is the unit's.
     daemon = Unit("script.service", settings="Type=oneshot\nRemainAfterExit=yes\nExecStart=\n"
                   f"ExecStart=/bin/sh -c '{HERE}/../server 2525 >/dev/null 2>&1 &'")

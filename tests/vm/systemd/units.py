@@ -144,27 +144,33 @@ def drop_in_lines(unit, invocation):
             if e.get("SYSLOG_IDENTIFIER") == IDENTIFIER and e.get("_SYSTEMD_INVOCATION_ID") == invocation]
 
 
+def not_of_systemd(kind, *keys):
+    """systemd has some programs and maps, too, and has them come and go."""
+    listed = json.loads(run(["bpftool", "-j", kind, "list"]).out)
+    return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith(("sd_", "restrict_fil")))
+
+
+def own_programs():
+    return not_of_systemd("prog", "name", "type")
+
+
 def own_objects():
-    """What there is of ours: programs, maps and the memory of each, pins, entries;
-    systemd has some programs and maps, too, and has them come and go. Left out is
-    `departed`, which keeps the last of the cgroups that went and has its memory from
-    the beginning."""
-    def found(kind, *keys):
-        listed = json.loads(run(["bpftool", "-j", kind, "list"]).out)
-        return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith(("sd_", "restrict_fil")))
+    """What there is of ours: programs, maps and the memory of each, pins, entries.
+    Left out is `departed`, which keeps the last of the cgroups that went and has its
+    memory from the beginning."""
     # A link of repair is named by the cgroup's id, which every restart makes anew.
     pins = sorted(re.sub(r"(repair-[a-z]+\d?)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
     entries = {name: len(mma.map_dict(name)) for name in Map.SHAPES if name not in ("departed", "stats")}
-    return {"progs": found("prog", "name", "type"), "maps": found("map", "name", "bytes_memlock"), "pins": pins,
+    return {"progs": own_programs(), "maps": not_of_systemd("map", "name", "bytes_memlock"), "pins": pins,
             "entries": entries}
 
 
 def wait_until_none_is_ours():
     """Nothing is attached: until the kernel has freed the last of our programs, and those of earlier tests."""
     try:
-        wait_until(lambda: own_objects()["progs"] == [], "the kernel frees the programs")
+        wait_until(lambda: not own_programs(), "the kernel frees the programs")
     except AssertionError:
-        print(own_objects()["progs"])
+        print(own_programs())
         raise
 
 

@@ -58,11 +58,11 @@ def test_web_site_stays_tcp():
 
 
 def test_dovecot_by_its_socket():
-    """systemd makes the sockets: the socket unit is attached, too."""
+    """systemd opens the sockets: the socket unit is attached, too."""
     systemctl("stop", "dovecot.service")
     systemctl("start", "dovecot.socket")
     got = enable("dovecot.service")
-    assert "dovecot.service: dovecot.socket makes its sockets" in got.err
+    assert "dovecot.service: dovecot.socket opens its sockets" in got.err
     systemctl("start", "dovecot.service")
     assert speaks_mptcp(110) and not speaks_mptcp(143)
     enable("dovecot.service", "dovecot.socket", "--now")

@@ -12,7 +12,7 @@ def test_server_starts(clean):
     unit.start()
     assert unit.protocol() == TCP
     lines = unit.lines()
-    assert len(lines) == 1 and "this kernel does not have the hook; Linux 6.6 or later" in lines[0], lines
+    assert len(lines) == 1 and "this kernel does not have the hook; use Linux 6.6 or later" in lines[0], lines
     assert show("server.service", "Result") == "success"
 
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--connections of a busy server: ten thousand connections, half of them by two paths."""
+"""--connections of a busy server: ten thousand connections, half of them by two paths. After test_soak.py by
+its name: what the kernel frees of them later would spoil the memory that is measured there.
+
+The kernel's table of MPTCP connections has a slot for each MB of memory, rounded up to a power of two, and four
+connections in each, both ends of ours. A connection that finds its slots taken is TCP. So the suite has memory for
+twice as many, and what became TCP all the same is made again."""
 
 import contextlib
 import json
@@ -8,11 +13,14 @@ import resource
 import socket
 import time
 
-from mma import MPTCP, TCP, _tool, attach, inside, listen, resident, sysctl, wait_until
+from mma import MPTCP, TCP, _tool, attach, inside, is_mptcp, listen, resident, sysctl, wait_until
 from two_links import Links
 
 N = 10_000
 MEMORY_KB = 50_000
+# Of an emulated processor, with other guests beside this one; seen: 1.9 for text and 5.9 for --json. Making the
+# connections took a minute there, and 2 s on the same machine without emulation.
+SECONDS = 15
 
 
 def measured(*args):
@@ -60,17 +68,27 @@ def test_ten_thousand(cgroup):
         listener = stack.enter_context(listen(143, cgroup=cgroup, netns=net.server))
         clients, servers = [], []
         stack.callback(lambda: [s.close() for s in clients + servers])
+
         def more(n, proto):
+            lost = 0
             for client in sockets(n, proto, net.client):
                 client.settimeout(20)
                 client.connect(("192.0.2.1", 143))
-                clients.append(client)
                 server, _ = listener.accept()
+                if proto == MPTCP and not is_mptcp(server):
+                    client.close()
+                    server.close()
+                    lost += 1
+                    continue
+                clients.append(client)
                 servers.append(server)
                 client.sendall(b"?")
                 assert server.recv(1) == b"?"
                 server.sendall(b"!")
                 assert client.recv(1) == b"!"
+            assert lost < N // 100, f"{lost} of {n} became TCP: the kernel's table is full, the guest wants more memory"
+            if lost:
+                more(lost, proto)
         more(N // 2 - 1000, MPTCP)
         more(1000, TCP)
         net.announce()
@@ -80,5 +98,5 @@ def test_ten_thousand(cgroup):
         for args in ([], ["--json"]):
             seconds, cpu, memory, out = measured("--connections", *args)
             print(f"\n{N} connections, {' '.join(args) or 'text'}: {seconds:.2f} s, {cpu:.2f} s of the processor, {memory} kB, {len(out)} bytes")
-            assert memory < MEMORY_KB
+            assert memory < MEMORY_KB and cpu < SECONDS
         assert len(json.loads(out)["connections"]) == N
