@@ -11,6 +11,7 @@
 #include "audit/text.h"
 #include "audit/watch.h"
 #include "host/cgroup_path.h"
+#include "host/container_find.h"
 #include "host/listeners.h"
 #include "report.h"
 #include "host/rights.h"
@@ -157,6 +158,16 @@ static const char *path_of(const struct cgroup *cgroup)
 	return cgroup->by_id ? cgroup->dir : cgroup->key.path;
 }
 
+/* A path, "self", or what people call a container. */
+static int resolve(const char *word, struct cgroup *ret)
+{
+	char dir[PATH_MAX];
+	bool found;
+	int err = container_find(word, dir, sizeof(dir), &found);
+
+	return err ? err : cgroup_resolve(found ? dir : word, ret);
+}
+
 int audit_run(const struct request *request)
 {
 	static struct audit_report report;
@@ -164,7 +175,7 @@ int audit_run(const struct request *request)
 	int err = rights_need_root();
 
 	if (!err)
-		err = cgroup_resolve(request->cgroups.list[0], &run.cgroup);
+		err = resolve(request->cgroups.list[0], &run.cgroup);
 	if (!err)
 		err = audit_program_load(&run.program);
 	if (!err)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,11 +93,11 @@ static bool is_full_id(const char *text)
 	return strlen(text) == FULL_ID && strspn(text, "0123456789abcdef") == FULL_ID;
 }
 
-static void set_id(struct container_name *name, const char *id)
+void container_short_id(const char *id, char ret[CONTAINER_ID_SIZE])
 {
-	strcpy(name->id, id);
+	snprintf(ret, CONTAINER_ID_SIZE, "%s", id);
 	if (is_full_id(id))
-		name->id[SHORT_ID] = '\0';
+		ret[SHORT_ID] = '\0';
 }
 
 /* One part of a path, without ".scope" or ".service". */
@@ -111,13 +112,13 @@ static bool name_of_part(const char *part, const char *before, struct container_
 		if (!strncmp(part + len, "conmon-", strlen("conmon-")))
 			return false;
 		ret->engine = engines[i].engine;
-		set_id(ret, part + len);
+		container_short_id(part + len, ret->id);
 		return true;
 	}
 	if (!is_full_id(part))
 		return false;
 	ret->engine = !strcmp(before, "docker") ? "docker" : "container"; /* cgroupfs */
-	set_id(ret, part);
+	container_short_id(part, ret->id);
 	return true;
 }
 

@@ -26,6 +26,9 @@ struct container_name {
  * not one that an engine we know makes. */
 bool container_of_path(const char *path, struct container_name *ret);
 
+/* An id as container_of_path() has it. */
+void container_short_id(const char *id, char ret[CONTAINER_ID_SIZE]);
+
 /* Whether a part of the path is the cgroup of the container with this id. */
 bool container_has_path(const char *id, const char *path);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/effect.h"
+#include "host/run.h"
 #include "report.h"
 #include "systemd/dropin.h"
 #include "systemd/systemctl.h"
@@ -89,7 +90,7 @@ static int check_instances(const struct unit *unit, const struct command *comman
 	systemd_instance(unit->name, UNIT_ANY_INSTANCE, pattern);
 	err = check_one(unit, pattern, command);
 	systemd_instance(unit->name, "*", pattern);
-	if (err || systemctl(args, list, sizeof(list)))
+	if (err || run_program(args, list, sizeof(list)))
 		return err;
 	for (char *line = strtok_r(list, "\n", &save); line && !err;
 	     line = strtok_r(NULL, "\n", &save)) {

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Running systemctl(1), and reading what it prints. */
+/* What systemctl(1) prints. */
 #ifndef MMA_SYSTEMCTL_H
 #define MMA_SYSTEMCTL_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* With ret_text, what it prints goes there as far as it fits, and its errors nowhere;
- * without, both to our own output. Returns its exit code, or -errno. */
-int systemctl(char *const args[], char *ret_text, size_t size);
 
 /* "systemctl show" of these properties, "A,B": 0 or a fault. */
 int systemctl_show(const char *unit, const char *properties, char *ret_text, size_t size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/systemd.h"
 #include "host/mounts.h"
+#include "host/run.h"
 #include "report.h"
 #include "systemd/systemctl.h"
 #include "systemd/timespan.h"
@@ -195,7 +196,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 
 static int run_systemctl(char *const args[], const char *what)
 {
-	int err = systemctl(args, NULL, 0);
+	int err = run_program(args, NULL, 0);
 
 	return err ? fault(err < 0 ? -err : EIO, "%s: failed; see the journal", what) : 0;
 }

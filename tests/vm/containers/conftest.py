@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../systemd")
 
 import mma as mma_  # noqa: E402
-from engines import Outside, set_up  # noqa: E402
+from engines import Outside, set_up, silence  # noqa: E402
 from units import THIS, install, quicken_reloads  # noqa: E402
 
 
@@ -40,3 +40,9 @@ def clean_module(warm):
 @pytest.fixture(scope="session")
 def outside(warm):
     return Outside()
+
+
+@pytest.fixture
+def quiet(warm):
+    with silence():
+        yield

@@ -3,6 +3,7 @@
 are the tests' own server and busybox, packed here."""
 
 import collections
+import contextlib
 import io
 import json
 import os
@@ -23,6 +24,7 @@ WRAPPER = "/etc/mptcp-mail-attach/runtime"
 HOOK = "/usr/libexec/mptcp-mail-attach/hook"
 IMAGE = "mail"
 LISTED, UNLISTED = 25, 2525
+SERVES = ["/server", str(LISTED), str(UNLISTED)]
 BOTH_MPTCP, BOTH_TCP = {LISTED: 262, UNLISTED: 262}, {LISTED: 6, UNLISTED: 6}
 TIMEOUT = 120
 # Starts and restarts of each engine: 20 in make check-long.
@@ -50,6 +52,16 @@ def image():
     return "/run/image.tar"
 
 
+def example(name):
+    """A file of the examples that the package has. The guest's dpkg leaves documentation out."""
+    for where in ("/usr/share/doc/mptcp-mail-attach", f"{HERE}/.."):
+        path = f"{where}/examples/containers/{name}"
+        if os.path.exists(path):
+            with open(path) as f:
+                return f.read()
+    raise FileNotFoundError(name)
+
+
 Place = collections.namedtuple("Place", "pid addr netns cgroup")
 
 
@@ -65,10 +77,10 @@ class Engine:
             run(["systemctl", "start", service], timeout=TIMEOUT)
         self("import", image(), IMAGE)
 
-    def run(self, name, *options, ask=True, check=True):
-        """A container of the server, which listens on both ports."""
-        return self("run", "-d", "--name", name, *(self.ask if ask else ()), *options, IMAGE,
-                    "/server", str(LISTED), str(UNLISTED), check=check)
+    def run(self, name, *options, ask=True, check=True, image=IMAGE, command=SERVES):
+        """A container, of the server, which listens on both ports."""
+        return self("run", "-d", "--name", name, *(self.ask if ask else ()), *options, image, *command,
+                    check=check)
 
     def remove(self, *names):
         self("rm", "-f", *(["-t", "0"] if self.name == "podman" else []), *names)
@@ -78,11 +90,12 @@ class Engine:
         def lines():
             found = self("logs", name).splitlines()
             return found if len(found) >= starts else None
-        words = wait_until(lines, f"{name}: its server tells its sockets", 30)[starts - 1].split()
-        return {int(port): int(protocol) for port, protocol in (w.split("=") for w in words)}
+        return protocols(wait_until(lines, f"{name}: its server tells its sockets", 30)[starts - 1])
 
     def place(self, name):
-        pid, addr = self("inspect", "-f", "{{.State.Pid}} {{.NetworkSettings.IPAddress}}", name).split()
+        """Of a container with one network."""
+        pid, addr = self("inspect", "-f", "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+                         name).split()
         with open(f"/proc/{pid}/cgroup") as f:
             path = f.read().strip().removeprefix("0::")
         return Place(int(pid), addr, f"/proc/{pid}/ns/net", mma.CGROUPS + path)
@@ -161,15 +174,28 @@ class Hammer:
         return value
 
 
+def protocols(line):
+    """{port: SO_PROTOCOL} of what the server says as it starts."""
+    return {int(port): int(protocol) for port, protocol in (word.split("=") for word in line.split())}
+
+
 def by_id():
     """The containers of --status."""
     return [s for s in mma.status()["services"] if s["path"].startswith("id:")]
 
 
-def log_lines(since=None):
-    """What the system log has of ours."""
+def log_lines():
+    """What the system log has of ours, since the boot."""
     run(["journalctl", "--sync"])
     return run(["journalctl", "-b", "-o", "cat", "--no-pager", "-t", "mptcp-mail-attach"]).out.splitlines()
+
+
+@contextlib.contextmanager
+def silence():
+    """The log gains no line."""
+    before = log_lines()
+    yield
+    assert log_lines()[len(before):] == []
 
 
 class One:

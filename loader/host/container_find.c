@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/container_find.h"
+#include "host/cgroup.h"
+#include "host/container.h"
+#include "host/run.h"
+#include "report.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What engines accept for a name; ids and unit names are of these as well. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+struct search {
+	const char *id; /* as container_of_path() has it */
+	size_t mount; /* length of the mount's path */
+	char *found;
+	size_t size;
+};
+
+static bool is_its_cgroup(const struct search *search, const char *dir)
+{
+	struct container_name name;
+
+	return container_of_path(dir + search->mount, &name) && !strcmp(name.id, search->id);
+}
+
+/* The first one from above: a container may have cgroups of its own below. */
+static bool search_in(const struct search *search, const char *dir)
+{
+	struct dirent *entry;
+	bool found = false;
+	DIR *d;
+
+	if (is_its_cgroup(search, dir))
+		return snprintf(search->found, search->size, "%s", dir) < (int)search->size;
+	d = opendir(dir);
+	while (d && !found && (entry = readdir(d))) {
+		char below[PATH_MAX];
+
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
+		    strcmp(entry->d_name, "..") &&
+		    snprintf(below, sizeof(below), "%s/%s", dir, entry->d_name) <
+			    (int)sizeof(below))
+			found = search_in(search, below);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* The id of the container that an engine knows by this name; false: none does. A Docker
+ * that does not run is left alone: its socket would start it. */
+static bool ask_engines(const char *name, char *ret_id, size_t size)
+{
+	static const struct {
+		char *program;
+		const char *runs; /* a file that is there while it does */
+	} engines[] = { { "docker", "/run/docker.pid" }, { "podman", "/" } };
+
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		char *const args[] = { engines[i].program, "container",	 "inspect", "--format",
+				       "{{.Id}}",	   (char *)name, NULL };
+
+		if (access(engines[i].runs, F_OK) || run_program(args, ret_id, size))
+			continue;
+		ret_id[strcspn(ret_id, "\n")] = '\0';
+		return true;
+	}
+	return false;
+}
+
+int container_find(const char *word, char *ret_dir, size_t size, bool *ret_found)
+{
+	char dir[2 * PATH_MAX], id[CONTAINER_ID_SIZE];
+	struct search search = { .id = id, .found = ret_dir, .size = size };
+	struct mount mount;
+	struct stat st;
+	int err = cgroup_mount(&mount);
+
+	*ret_found = false;
+	if (err)
+		return err;
+	if (!isalnum(word[0]) || strlen(word) >= sizeof(id) || !strcmp(word, "self") ||
+	    word[strspn(word, NAME_CHARACTERS)])
+		return 0;
+	snprintf(dir, sizeof(dir), "%s/%s", mount.point, word);
+	if (!stat(dir, &st))
+		return 0;
+	search.mount = strlen(mount.point);
+	container_short_id(word, id);
+	*ret_found = search_in(&search, mount.point);
+	if (*ret_found || !ask_engines(word, dir, sizeof(dir)))
+		return 0;
+	container_short_id(dir, id);
+	*ret_found = search_in(&search, mount.point);
+	return *ret_found ? 0 : fault(ESRCH, "container %s: does not run; start it first", word);
+}
