@@ -14,18 +14,18 @@
 
 enum takes {
 	TAKES_NOTHING,
-	TAKES_WORD, /* into the struct words at the offset */
-	TAKES_PORTS, /* into request.ports, and into the struct words */
+	TAKES_WORD, /* appended to the struct words at the offset */
+	TAKES_PORTS, /* parsed into request.ports; the text is appended as with TAKES_WORD */
 	TAKES_FLAG, /* sets the bool at the offset */
 	TAKES_SECONDS, /* into the unsigned int at the offset */
-	TAKES_INTERVAL, /* the same, and 2 where no number follows */
-	TAKES_PID, /* a number, there as well */
+	TAKES_INTERVAL, /* the same; 2 if no number follows */
+	TAKES_PID, /* a process id, into the unsigned int at the offset */
 	TAKES_VERBOSE,
 	TAKES_QUIET,
 };
 
-/* An option may choose the mode, go with some modes, or both: --cgroup attaches
- * unless --detach is given, too. */
+/* An option chooses a mode, or goes with some modes, or both. --cgroup attaches unless
+ * another option chooses the mode. */
 static const struct option_row {
 	const char *group; /* in --help */
 	const char *name;
@@ -100,14 +100,14 @@ static const struct option_row {
 
 #define SEE_HELP "see --help"
 
-#define MAX_SECONDS 1000000L /* as milliseconds in an int */
+#define MAX_SECONDS 1000000L /* fits an int as milliseconds */
 
 static const char *mode_word(enum mode mode)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (table[i].chooses == mode)
 			return table[i].name;
-	return "cgroup"; /* MODE_ATTACH is chosen by it alone */
+	return "cgroup"; /* no row chooses MODE_ATTACH */
 }
 
 static int choose(enum mode mode, struct request *ret)
@@ -171,7 +171,7 @@ static int take(const struct option_row *row, char *argument, struct request *re
 	return 0;
 }
 
-/* No option repeats more often than there are arguments. */
+/* Allocates the lists: no option repeats more often than there are arguments. */
 static int make_room(int argc, struct request *ret)
 {
 	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts,
@@ -214,7 +214,7 @@ static const struct option_row *row_of(int value, const struct option *options)
 	return NULL;
 }
 
-/* getopt takes an optional argument behind "=" alone; a number may be a word of its own. */
+/* getopt takes an optional argument only after "="; here a number may be the next word. */
 static char *interval(int argc, char **argv)
 {
 	if (optarg || optind >= argc || argv[optind][0] < '0' || argv[optind][0] > '9')
