@@ -88,7 +88,7 @@ def attach(broken):
         c.holds(code == 0)
         for unit in UNITS:
             for at, _ in sorted(kernel.listeners(unit).items()):
-                c.holds(any(unit in line and checks.address(at) in line and "stays TCP" in line
+                c.holds(any(unit in line and checks.address(at) in line and "TCP until the service" in line
                             for line in said.splitlines()))
     with claim("attach.unchanged", "none of them has changed") as c:
         for unit in UNITS:
@@ -290,7 +290,7 @@ def detach(baseline):
         for unit in UNITS:
             for at, end in sorted(kernel.listeners(unit).items()):
                 c.holds(end.protocol == MPTCP and any(
-                    unit in line and checks.address(at) in line and "speaks MPTCP" in line
+                    unit in line and checks.address(at) in line and "MPTCP on every port" in line
                     for line in said.splitlines()))
     restart()
     each_listens("detached", TCP, "{} listens on TCP again")

@@ -95,7 +95,7 @@ void advise_repair(const struct cgroup *cgroup)
 		return;
 	note("%s: socket options %s; run --refresh then%s%s", cgroup->key.path,
 	     gone ? "can be repaired only once it exists"
-		  : "are repaired until its cgroup goes at a restart",
+		  : "are repaired only until the service restarts",
 	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
 }
 

@@ -457,7 +457,7 @@ def test_sockets_outlive_the_cgroup(group):
 def test_what_is_said(group):
     with resident(cgroup=group):
         said = mma("--cgroup", group, check=True).err
-        assert f"{group.path}: socket options are repaired until its cgroup goes at a restart" in said
+        assert f"{group.path}: socket options are repaired only until the service restarts" in said
         assert f"--enable {group.name}" in said
         assert "repair" not in mma("--cgroup", "self", cgroup=group, check=True).err
         assert "repair" not in mma("--cgroup", group, "--no-repair", check=True).err
