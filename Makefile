@@ -131,7 +131,7 @@ $(MAN): man/mptcp-mail-attach.8.scd VERSION CHANGELOG.md | $(BUILD)/loader
 	$(call say,MAN)
 	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page: make deps" >&2; exit 1; }
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(RELEASED)} scdoc > $@.tmp
-	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # man(1) is to run tbl
+	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # makes man(1) run tbl
 
 # Installs a file with the command's paths changed to where they are installed.
 at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | \

@@ -11,11 +11,11 @@
 
 #define SERVICES "/etc/services"
 
-/* High half of an entry: roles that --deny took while the other one stayed. */
+/* The high half of an entry has the roles that --deny removed while the other one stayed. */
 #define DENIED_SHIFT 4
 
-/* services(5) is read here rather than through getservbyname(3), which cannot
- * tell a missing file from an unknown name. */
+/* Reads services(5) itself: getservbyname(3) cannot tell a missing file from an unknown
+ * name. */
 static int port_of_name(const char *name, const char *services, long *ret_port)
 {
 	FILE *file = fopen(services, "re");
@@ -53,7 +53,7 @@ static int port_of_name(const char *name, const char *services, long *ret_port)
 	return fault_usage("%s: not a TCP service in %s; use the port's number", name, services);
 }
 
-/* Digits alone: strtol() would take "+25", " 25" and "25x". */
+/* Accepts only digits; strtol() would accept "+25", " 25" and "25x". */
 static bool read_number(const char *text, long *ret_number)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -242,12 +242,12 @@ int ports_grants(int map_fd, struct port_grants *ret)
 			return err;
 		for (uint32_t i = 0; i < n; i++)
 			add_grant(ports[i], roles[i], ret);
-		if (err) /* no more */
+		if (err) /* -ENOENT: that was the last batch */
 			return 0;
 	}
 }
 
-/* ret_entry: -1 where the port has none. */
+/* ret_entry: -1 if the port has none. */
 static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 {
 	uint8_t value;
@@ -257,7 +257,7 @@ static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* The first port of the list from this one on; MMA_MAX_PORTS: none. */
+/* The first port of the list that is not below this one; MMA_MAX_PORTS: none. */
 static uint32_t next_port(const struct port_list *list, uint32_t port)
 {
 	for (uint64_t eight; port < MMA_MAX_PORTS; port++) {

@@ -21,7 +21,7 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-static int held = -1; /* by this run */
+static int held = -1; /* the descriptor of the lock that this run holds */
 
 /* flock(2) with a timeout. The alarm repeats because it may fire before flock() waits. */
 static int wait_bounded(int fd)

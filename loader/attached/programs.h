@@ -46,7 +46,7 @@ void programs_free(struct mma *programs);
  * pinned links. */
 int programs_armed(const char **ret_reason);
 
-/* Why an armed attachment may miss a socket at times, or NULL. */
+/* Why an armed attachment may sometimes miss a socket, or NULL. */
 const char *programs_doubt(void);
 
 #endif

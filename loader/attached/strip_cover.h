@@ -11,7 +11,7 @@
 /*
  * Puts strip first on every interface of the namespace, and lists the interfaces until no new
  * one appears. Then enters the namespace in the map `netns`: from there on, its sockets are
- * upgraded. Does nothing if all this is so already. No interface loses strip even for a moment.
+ * upgraded. Does nothing if all of this is done. No interface loses strip even for a moment.
  * Returns 0 or a fault.
  */
 int strip_cover(const struct maps *maps, const struct netns *netns);

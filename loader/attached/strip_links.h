@@ -21,7 +21,7 @@ __u32 strip_pinned(const char *name, __u32 *ret_ifindex);
  * a name of its own. With `brought`, removes the other names of this link. */
 int strip_pin(int fd, const char *name, bool brought);
 
-/* Pins a link in place of an older one of the same interface, and detaches that one. */
+/* Pins a link in place of an older one of the same interface, and detaches the older one. */
 int strip_pin_instead(int fd, const char *name);
 
 /* Takes the namespace out of `netns`, then removes its strip links. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --audit: which ports a service uses. Watches the sockets of a cgroup by a
- * BPF program on it, through restarts of the service, and changes nothing.
- * Needs neither the lock nor the hook.
+ * --audit: reports which ports a service uses. A BPF program on its cgroup watches the
+ * sockets, across restarts of the service, and changes nothing. Needs neither the lock
+ * nor update_socket_protocol().
  */
 #include "audit/audit.h"
 #include "audit/json.h"
@@ -27,7 +27,7 @@
 
 struct audit_run {
 	struct cgroup cgroup;
-	uint64_t id; /* of the cgroup that is watched, 0: none is */
+	uint64_t id; /* of the watched cgroup; 0: none */
 	struct audit_program *program;
 	struct audit_watch watch;
 	struct audit_report *report;
@@ -64,7 +64,7 @@ static int add_listeners(struct audit_run *run, const struct cgroup_tree *tree,
 	return err;
 }
 
-/* What listens already when the program comes. */
+/* Adds the listeners that existed before the program was attached. */
 static int read_existing(struct audit_run *run)
 {
 	struct netns_set namespaces = { 0 };
@@ -86,7 +86,7 @@ static int read_existing(struct audit_run *run)
 	return err;
 }
 
-/* Follows the path to the cgroup that is there now: a restart makes a new one. */
+/* Attaches to the path's current cgroup: a restart creates a new one. */
 static int look_again(struct audit_run *run)
 {
 	bool there = false;
@@ -158,7 +158,7 @@ static const char *path_of(const struct cgroup *cgroup)
 	return cgroup->by_id ? cgroup->dir : cgroup->key.path;
 }
 
-/* A path, "self", or what people call a container. */
+/* Accepts a path, "self", or a container's name or id. */
 static int resolve(const char *word, struct cgroup *ret)
 {
 	char dir[PATH_MAX];

@@ -13,7 +13,7 @@
 
 struct audit_program {
 	struct audit *skeleton;
-	struct bpf_link *link; /* or NULL */
+	struct bpf_link *link; /* NULL: not attached */
 };
 
 int audit_program_load(struct audit_program **ret)
@@ -61,7 +61,7 @@ int audit_program_attach(struct audit_program *program, const char *dir, bool *r
 	close(fd);
 	*ret_there = err != ENODEV && err != ENOENT;
 	if (!*ret_there)
-		return 0; /* went meanwhile */
+		return 0; /* gone in the meantime */
 	if (err == EPERM)
 		return fault(
 			err,

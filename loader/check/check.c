@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --check: whether this machine can do it, and what to do if not. It looks, and briefly tries
- * the programs with nothing attached to them. Needs no lock. */
+/* --check: whether this machine can do it, and what to do if not. It looks, and briefly loads and
+ * attaches the programs with empty maps. Needs no lock. */
 #include "check/check.h"
 #include "check/json.h"
 #include "check/parts.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --check: whether the real programs load and attach, by doing it. Each trial
- * has maps of its own, which are empty: nobody is attached, no port is allowed,
- * and what the programs meet in that moment is not theirs. Links and programs
- * go with their descriptors; nothing is pinned.
+ * --check: loads and attaches the real programs, to see whether that works. The maps are
+ * not the pinned ones but empty: no service is attached and no port is allowed, so the
+ * programs leave every socket and packet alone. Links and programs end with their
+ * descriptors; nothing is pinned.
  */
 #include "check/parts.h"
 #include "host/kernel.h"
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LOOPBACK_IFINDEX 1
-#define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
+#define NO_NAMESPACE 255 /* exit code of attach_tcx()'s child */
 #define MAX_PROGRAMS 4
 
 #define SEE_LOG "run again with -vv, which shows libbpf's log"
@@ -51,13 +51,13 @@ static const char *const programs_of[N_TRIALS][MAX_PROGRAMS + 1] = {
 
 #define COMPLAINT 256
 
-/* What has become of a trial. */
+/* The results of loading. */
 static struct trial {
-	int err; /* of the load: 0 or -errno */
-	char complaint[COMPLAINT]; /* of the load, if it failed */
+	int err; /* 0 or -errno */
+	char complaint[COMPLAINT]; /* libbpf's, if it failed */
 } trials[N_TRIALS];
 
-/* What libbpf complained of first. */
+/* libbpf's first warning. */
 static char complaint[COMPLAINT];
 static bool complained;
 
@@ -67,7 +67,7 @@ static void forget_complaint(void)
 	snprintf(complaint, sizeof(complaint), "libbpf does not say why");
 }
 
-/* The first one says why; the others follow from it. */
+/* Only the first one says why; the others are consequences. */
 static void keep_complaint(const char *warning)
 {
 	if (complained)
@@ -76,7 +76,7 @@ static void keep_complaint(const char *warning)
 	snprintf(complaint, sizeof(complaint), "%.*s", (int)strcspn(warning, "\n"), warning);
 }
 
-/* Of a program, or of one that begins with it and "'": "prog 'strip': …". */
+/* The trial of a program, by the first len bytes of a text; N_TRIALS: none. */
 static enum trial_name trial_of(const char *program, size_t len)
 {
 	enum trial_name trial = 0;
@@ -96,9 +96,9 @@ static enum trial_name trial_complained_of(void)
 	return name ? trial_of(name + strlen(mark), strcspn(name + strlen(mark), "'")) : N_TRIALS;
 }
 
-/* The programs that have loaded, which saves reading the kernel's types for each. */
+/* One object for all trials, so that libbpf reads the kernel's types only once. */
 static struct mma *loaded;
-static bool refuses_fentry; /* any, not only ours */
+static bool refuses_fentry; /* every fentry program, not only ours */
 static struct bpf_object *loaded_object;
 
 static void unload(void)
@@ -107,7 +107,7 @@ static void unload(void)
 	loaded = NULL;
 }
 
-/* Those of one trial, or of all that have not failed (N_TRIALS). */
+/* Loads the programs of one trial, or of all trials that have not failed (N_TRIALS). */
 static int load(enum trial_name which)
 {
 	struct bpf_program *p = NULL;
@@ -140,8 +140,8 @@ static void keep_failure(enum trial_name trial, int err)
 	memcpy(trials[trial].complaint, complaint, sizeof(complaint));
 }
 
-/* Whether not even a program of two instructions may sit on a function of the
- * kernel: then it is not ours that is refused. */
+/* Whether the kernel refuses even an fentry program of two instructions: then ours are
+ * not the cause. */
 static bool refuses_any_fentry(void)
 {
 	static const struct bpf_insn nothing[] = {
@@ -164,8 +164,8 @@ static bool refuses_any_fentry(void)
 	return false;
 }
 
-/* Where the kernel refuses programs on its functions, each such trial fails by itself,
- * before the others are looked at. */
+/* For a kernel that refuses programs on its functions: loads each such trial alone, so that it
+ * fails by itself and does not hold up the others. */
 static void load_those_on_functions(void)
 {
 	static const enum trial_name on_functions[] = { TRIAL_UPGRADE, TRIAL_ACCOUNT, TRIAL_WATCH };
@@ -179,7 +179,8 @@ static void load_those_on_functions(void)
 	}
 }
 
-/* Again without the one to blame, until the others load; where none is, all fail. */
+/* Loads all together. On failure, leaves out the trial to blame and tries again; if there is no
+ * trial to blame, all fail. */
 static void load_the_others(void)
 {
 	int err;
@@ -197,7 +198,7 @@ static void load_the_others(void)
 	}
 }
 
-/* 0, or -errno with the operation that failed; `complaint` says why. */
+/* Returns 0 or -errno; then ret_operation is what failed, and `complaint` says why. */
 static int trial_run(enum trial_name trial, int (*attach)(struct bpf_program *program),
 		     const char **ret_operation)
 {
@@ -231,7 +232,7 @@ static int run_locate(struct bpf_program *program)
 	return programs_locate(bpf_program__fd(program), &id);
 }
 
-/* The child of attach_tcx(): 0, an errno, or NO_NAMESPACE. */
+/* Runs in the child of attach_tcx(). Returns 0, an errno, or NO_NAMESPACE. */
 static int attach_tcx_here(int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
@@ -243,8 +244,8 @@ static int attach_tcx_here(int prog_fd)
 	return fd < 0 ? -fd : 0;
 }
 
-/* On a loopback that no packet crosses: in a network namespace that ends with
- * the child. */
+/* Attaches to the loopback of a new network namespace: it carries no packets, and ends with the
+ * child. */
 static int attach_tcx(struct bpf_program *program)
 {
 	pid_t child = fork();
@@ -310,7 +311,7 @@ static void check_strip(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
-/* On no cgroup: there is none that nobody is in, and none is made for this. */
+/* Does not attach: every cgroup may have processes, and none is created for this. */
 static int load_only(struct bpf_program *program)
 {
 	(void)program;
@@ -344,7 +345,7 @@ static void check_locate(struct checks *checks)
 			   operation, strerror(-err), complaint);
 }
 
-/* Mail does without. */
+/* Only a warning: mail works without them. */
 static void check_account(struct checks *checks)
 {
 	const char *operation;
@@ -358,7 +359,7 @@ static void check_account(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
-/* Mail does without this as well. */
+/* Only a warning: mail works without these, too. */
 static void check_watch(struct checks *checks)
 {
 	const char *operation;

@@ -116,7 +116,7 @@ static int add_service_listeners(const struct mma_path_key *key, const struct mm
 	if (!cgroup_of_key(key, &cgroup, &there) && there && !cgroup_tree_read(cgroup.dir, &tree))
 		listeners_read(&gather->here, &tree, &gather->ways->listeners);
 	cgroup_tree_free(&tree);
-	fault_drop(); /* what cannot be seen is not judged */
+	fault_drop(); /* judges only what is visible */
 	return 0;
 }
 

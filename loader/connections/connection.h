@@ -35,7 +35,7 @@ struct connection {
 	char interface[IF_NAMESIZE]; /* of a TCP connection, as for a path */
 	const struct connection_path *paths; /* points into struct connections */
 	size_t n_paths, n_open; /* n_open: those that are not just being tried */
-	struct why why; /* why it has only one path or is TCP, if the kernel tells */
+	struct why why; /* why it has only one path or is TCP, if known */
 };
 
 /* A network namespace of the services. */

@@ -252,7 +252,7 @@ static bool allows(const struct maps *maps, uint16_t port, uint8_t role)
 	return roles & role;
 }
 
-/* Drops the TCP sockets that never had to do with MPTCP. */
+/* Drops the TCP sockets that were not accepted by an MPTCP listener. */
 static void keep_ours(struct connections *all)
 {
 	size_t kept = 0;

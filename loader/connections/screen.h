@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The terminal of --watch: the alternate screen while it lasts. It is restored when --watch
- * ends, by a key, a signal or a fault. Without a terminal, only the waiting. */
+/* The terminal of --watch. Uses the alternate screen, and restores the terminal when --watch ends,
+ * by a key, a signal or a fault. Without a terminal, only waits. */
 #ifndef MMA_CONNECTIONS_SCREEN_H
 #define MMA_CONNECTIONS_SCREEN_H
 

@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What engines accept for a name; ids and unit names are of these as well. */
+/* The characters that engines accept in a name. Ids and names of units have no others. */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 struct search {
-	const char *id; /* as container_of_path() has it */
-	size_t mount; /* length of the mount's path */
+	const char *id; /* as from container_of_path() */
+	size_t mount; /* length of the mount point's path */
 	char *found;
 	size_t size;
 };
@@ -31,7 +31,7 @@ static bool is_its_cgroup(const struct search *search, const char *dir)
 	return container_of_path(dir + search->mount, &name) && !strcmp(name.id, search->id);
 }
 
-/* The first one from above: a container may have cgroups of its own below. */
+/* Searches from the top: a container may have its own cgroups below the one that we want. */
 static bool search_in(const struct search *search, const char *dir)
 {
 	struct dirent *entry;
@@ -55,13 +55,13 @@ static bool search_in(const struct search *search, const char *dir)
 	return found;
 }
 
-/* The id of the container that an engine knows by this name; false: none does. A Docker
- * that does not run is left alone: its socket would start it. */
+/* Asks the engines for the id of the container with this name; false if none knows it. Does not
+ * ask Docker if it is not running: its socket would start it. */
 static bool ask_engines(const char *name, char *ret_id, size_t size)
 {
 	static const struct {
 		char *program;
-		const char *runs; /* a file that is there while it does */
+		const char *runs; /* a file that exists while it runs */
 	} engines[] = { { "docker", "/run/docker.pid" }, { "podman", "/" } };
 
 	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {

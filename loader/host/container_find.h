@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The cgroup of a container, by what people call it. */
+/* Finds the cgroup of a container by its id or name. */
 #ifndef MMA_CONTAINER_FIND_H
 #define MMA_CONTAINER_FIND_H
 
@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 /*
- * Looks for a running container by its id, as --status prints it or in full, or by its
- * name, which Docker and Podman are asked for. ret_dir: its cgroup. ret_found: false where
- * the word is none of these, or means a cgroup or "self". 0 or a fault, also where an
- * engine has such a container and it does not run.
+ * Looks for a running container by its id, as --status prints it or in full, or by its name, for
+ * which it asks Docker and Podman. ret_dir: its cgroup. ret_found: false if the word is none of
+ * these, or is a cgroup or "self". Returns 0 or a fault; a container that is known to an engine but
+ * not running is a fault.
  */
 int container_find(const char *word, char *ret_dir, size_t size, bool *ret_found);
 

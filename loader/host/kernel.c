@@ -17,8 +17,8 @@
 
 enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
 
-/* `has`, 0 where the kernel says that it does not, or -errno: what fails for want
- * of memory, say, tells nothing. */
+/* Returns `has`; 0 if the kernel says that it does not support the family; or -errno if that is
+ * unknown, because the memory ran out, for example. */
 static int makes_mptcp(int family, int has)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
@@ -85,10 +85,10 @@ bool kernel_has_hook(void)
 
 int kernel_preempts(void)
 {
-	/* As the host sees it: a unit with PrivateNetwork= has a /sys of its own, and the
-	 * answer must be the same for every run. */
+	/* Through process 1's root: a unit with PrivateNetwork= has its own /sys, and every run
+	 * must get the same answer. */
 	FILE *file = fopen("/proc/1/root/sys/kernel/debug/sched/preempt", "re");
-	char modes[128] = ""; /* the one in force in brackets: "none (voluntary) full" */
+	char modes[128] = ""; /* "none (voluntary) full": the active one is in brackets */
 	bool known;
 
 	if (!file)

@@ -13,21 +13,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define OWN "mma_" /* what types of ours begin with, which no kernel has */
+#define OWN "mma_" /* prefix of our own types, which no kernel has */
 #define NUMBER_OF "number_of_"
-#define WANTED UINT32_MAX /* the number of a type that will have another one */
+#define WANTED UINT32_MAX /* a mark, until pick() assigns the new id */
 
-/* A type that was asked for. */
+/* A type that we look for. */
 struct asked {
-	char *name; /* without CO-RE's flavor, "___" and what follows */
-	uint32_t kind; /* BTF_KIND_…; ENUM stands for ENUM64, too */
-	uint32_t number; /* of the first type of this name; 0: none, or not looked for yet */
+	char *name; /* without a CO-RE flavor ("___…") */
+	uint32_t kind; /* BTF_KIND_…; ENUM includes ENUM64 */
+	uint32_t number; /* BTF id of the first type of this name; 0: none, or not searched yet */
 };
 
 static struct asked *asked;
 static size_t n_asked, n_looked_for;
-/* All of the kernel's, from the first question until an object is about to load: it is
- * libbpf that holds them then. */
+/* All of the kernel's types, from the first search until an object is about to be loaded: from
+ * then on libbpf holds them. */
 static struct btf *all;
 
 static int hold_all(void)
@@ -84,7 +84,7 @@ static int ask(const char *name, size_t length, uint32_t kind)
 	return 0;
 }
 
-/* What is inside a type: the i-th type's number in it, or NULL. */
+/* The i-th reference of a type to another type, or NULL. */
 static uint32_t *inside(struct btf_type *type, uint32_t i)
 {
 	switch (btf_kind(type)) {
@@ -106,7 +106,7 @@ static uint32_t *inside(struct btf_type *type, uint32_t i)
 	return NULL;
 }
 
-/* Marks a type, and those inside it by value. */
+/* Marks a type, and those that it contains by value. */
 static void want(uint32_t number, uint32_t *numbers)
 {
 	struct btf_type *type = (struct btf_type *)btf__type_by_id(all, number);
@@ -121,8 +121,8 @@ static void want(uint32_t number, uint32_t *numbers)
 		want(*part, numbers);
 }
 
-/* Once through all types. numbers: all 0, or NULL; marked by number are those that were
- * asked for, other than functions, and what is inside them. */
+/* Searches all types once, for everything in `asked`. numbers: NULL, or an array by BTF id, all 0,
+ * in which this marks the types that it finds, except functions, and what they contain. */
 static void go_through(uint32_t *numbers)
 {
 	uint32_t kinds = 0, n = btf__type_cnt(all);
@@ -146,7 +146,7 @@ static void go_through(uint32_t *numbers)
 	}
 }
 
-/* The types that are marked, under new numbers; a pointer to another one points to nothing. */
+/* Copies the marked types, which get new ids. A pointer to any other type becomes a void *. */
 static struct btf *pick(uint32_t *numbers)
 {
 	struct btf *few = btf__new_empty();
@@ -172,7 +172,7 @@ static struct btf *pick(uint32_t *numbers)
 	return few;
 }
 
-/* Every type of the kernel's that the object names. */
+/* Asks for every kernel type that the object names. */
 static int ask_for_all_of(const struct btf *btf)
 {
 	int err = 0;
@@ -199,7 +199,7 @@ static const char *missing(void)
 	return NULL;
 }
 
-/* A file in memory, until the process ends. */
+/* Writes a file in memory, which lasts as long as the process. */
 static int write_file(const struct btf *few, char *ret_path, size_t path_size)
 {
 	int fd = memfd_create("kernel types", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -266,7 +266,7 @@ const char *kernel_types_for(const void *elf, size_t size)
 	return NULL;
 }
 
-/* 0 or -errno; ret_number: 0, where there is none. */
+/* Returns 0 or -errno. ret_number: the type's BTF id; 0 if there is none. */
 static int number_of(const char *name, uint32_t kind, uint32_t *ret_number)
 {
 	const struct asked *one;
@@ -290,7 +290,7 @@ uint32_t kernel_types_function(const char *name)
 	return number;
 }
 
-/* The read-only data that the loader may write before the load. */
+/* The object's .rodata, which the loader may write until the load. */
 static char *constants_of(const struct bpf_object *object)
 {
 	static const char end[] = ".rodata";

@@ -32,7 +32,7 @@ static int has_magic(const char *dir, unsigned int magic)
 
 int leave_cgroup(void)
 {
-	/* The unified hierarchy, or the one beside v1, whose memory hierarchy has the limits. */
+	/* The unified hierarchy, or the v2 hierarchy beside v1. There, v1 has the memory limits. */
 	static const char *const places[][3] = {
 		{ CGROUPS, CGROUPS PROCS, CGROUPS "/init.scope" PROCS },
 		{ CGROUPS "/unified", CGROUPS "/unified" PROCS,

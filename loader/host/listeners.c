@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct dump {
-	const struct cgroup_tree *tree; /* NULL: every listener, each by itself */
+	const struct cgroup_tree *tree; /* NULL: all listeners, duplicates included */
 	struct listeners *ret;
 	uint64_t netns;
 };
@@ -39,8 +39,8 @@ static int read_attribute(const struct nlattr *attr, void *data)
 		ret->cgroup = mnl_attr_get_u64(attr);
 		break;
 	case INET_DIAG_ULP_INFO:
-		/* An MPTCP listener's TCP socket has the ULP "mptcp"
-		 * (subflow_ulp_ops), which mptcp_diag is not needed for. */
+		/* An MPTCP listener's TCP socket has the ULP "mptcp" (subflow_ulp_ops). This
+		 * does not need mptcp_diag. */
 		mnl_attr_parse_nested(attr, ulp_is_mptcp, &ret->mptcp);
 		break;
 	default:
@@ -58,7 +58,7 @@ static bool has_listener(const struct listeners *listeners, const struct listene
 	return false;
 }
 
-/* 0, or -1 with errno set: out of memory. */
+/* Returns 0, or -1 with errno set if memory runs out. */
 static int listeners_append(struct listeners *listeners, const struct listener *l)
 {
 	struct listener *list;
@@ -71,9 +71,10 @@ static int listeners_append(struct listeners *listeners, const struct listener *
 	return 0;
 }
 
+/* Adds each address only once: with SO_REUSEPORT, several sockets have it. */
 static int listeners_add(struct listeners *listeners, const struct listener *l)
 {
-	return has_listener(listeners, l) ? 0 : listeners_append(listeners, l); /* SO_REUSEPORT */
+	return has_listener(listeners, l) ? 0 : listeners_append(listeners, l);
 }
 
 static int read_socket(const struct nlmsghdr *message, void *data)

@@ -64,9 +64,9 @@ int netns_run(const struct netns *netns, netns_fn *in_it, void *data)
 			    strerror(errno));
 	} else {
 		ret = in_it(netns, data);
-		/* In the wrong namespace nothing more may be done, not even undone: the next
-		 * step would change another namespace than it says. The next run completes the
-		 * work, as after a kill. */
+		/* In the wrong namespace no step may run, not even to undo others: it would
+		 * change a namespace that it does not mean. The next run completes the work, as
+		 * after a kill. */
 		if (setns(own, CLONE_NEWNET))
 			_exit(report_fault(
 				fault(errno, "network namespace: cannot be left (%s); run it again",

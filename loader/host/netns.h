@@ -26,8 +26,8 @@ int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree);
 void netns_free(struct netns_set *set);
 
 /* Calls in_it() inside the namespace and comes back. Returns its result or a fault. If it
- * cannot come back, it reports that and ends the process: in the wrong namespace nothing more
- * may be done, not even undone. */
+ * cannot come back, it reports that and ends the process: in the wrong namespace no step may
+ * run, not even to undo others. */
 typedef int netns_fn(const struct netns *netns, void *data);
 int netns_run(const struct netns *netns, netns_fn *in_it, void *data);
 

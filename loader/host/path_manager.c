@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define USER_SPACE 1 /* a value of net.mptcp.pm_type */
-#define SMALL 256 /* every request of ours */
+#define SMALL 256 /* enough for each of our requests */
 
 static struct nlmsghdr *generic_request(char *buffer, uint16_t family, uint8_t command,
 					uint16_t flags)

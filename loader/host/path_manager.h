@@ -39,8 +39,8 @@ void endpoints_free(struct endpoints *endpoints);
  * signal" does. Returns 0, also if it is announced already, or -errno. */
 int path_manager_signal(int family, const void *address);
 
-/* The number of outgoing IPsec policies: what they encapsulate is not TCP yet where strip
- * looks. -errno if reading them is not allowed. */
+/* The number of outgoing IPsec policies: strip sees their packets encapsulated, not as TCP. -errno
+ * if reading them is not allowed. */
 int ipsec_policies_out(void);
 
 #endif

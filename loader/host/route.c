@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SMALL 256 /* every request of ours */
+#define SMALL 256 /* enough for each of our requests */
 
 struct seen {
 	bool ipv6;

@@ -10,8 +10,7 @@
 
 extern char **environ;
 
-/* Reads to the end, so that the writer never meets a closed pipe; keeps what
- * fits. */
+/* Keeps what fits, but reads to the end: the writer must not find the pipe closed. */
 static void read_to_end(int fd, char *ret_text, size_t size)
 {
 	char rest[4096];

@@ -22,7 +22,7 @@ enum socket_state {
 
 #define SOCKET_STATE(state) (1U << (state))
 
-/* One socket. What the kernel does not tell is 0. */
+/* One socket. What the kernel does not report is 0. */
 struct socket_seen {
 	struct address local, remote;
 	uint64_t cgroup; /* id of the cgroup that created it */

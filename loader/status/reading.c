@@ -34,7 +34,7 @@ struct gather {
 	struct mount mount; /* cgroup2's */
 	struct repair_programs repair;
 	struct netns_set namespaces;
-	struct cgroup_tree *trees; /* of each service; without ids: it is not there */
+	struct cgroup_tree *trees; /* of each service; no ids: its cgroup does not exist */
 };
 
 static int read_service_tree(struct gather *gather, struct status_service *service,
@@ -51,7 +51,7 @@ static int read_service_tree(struct gather *gather, struct status_service *servi
 	return err ? err : netns_add_processes(&gather->namespaces, ret_tree);
 }
 
-/* A path that is not followed is no key: it is read now. */
+/* The key of a service attached by id is not its path, so look that up. */
 static int read_by_id_path(struct status_service *service)
 {
 	bool there = false;
@@ -105,7 +105,7 @@ static void read_rights(struct listeners *listeners, const struct cgroup_tree *t
 			listeners->list[i].right = socket_right(tree, listeners->list[i].inode);
 }
 
-/* Once for all services, where one of them is there. */
+/* Reads the listeners once for all services, if the cgroup of one exists. */
 static int read_all_listeners(const struct gather *gather)
 {
 	struct status *status = gather->status;
@@ -148,7 +148,7 @@ static int measure_netns(const struct netns *netns, void *data)
 	return 0;
 }
 
-/* One more entry, zeroed; NULL where memory runs out. */
+/* Adds an entry, zeroed; NULL if memory runs out. */
 static struct status_netns *add_netns(struct status *status)
 {
 	struct status_netns *list = realloc(status->netns, (status->n_netns + 1) * sizeof(*list));
@@ -182,7 +182,7 @@ static bool has_netns(const struct status *status, uint64_t cookie)
 	return false;
 }
 
-/* Namespaces of the map in which no process of a service is now. */
+/* Adds the namespaces of the map `netns` that have no process of a service now. */
 static int read_unreachable(const struct maps *maps, struct status *status)
 {
 	uint64_t cookie, *previous = NULL;
@@ -273,7 +273,7 @@ int status_open_roles(const struct status *status, const struct status_netns *ne
 	return roles & MMA_ROLE_BOTH;
 }
 
-/* Without it a port off the list speaks MPTCP. */
+/* Where an interface lacks strip, ports off the list speak MPTCP. */
 static bool strip_is_everywhere(const struct status *status)
 {
 	for (size_t i = 0; i < status->n_netns; i++)
@@ -282,7 +282,7 @@ static bool strip_is_everywhere(const struct status *status)
 	return true;
 }
 
-/* By which word, for each engine, a container is attached as it starts. */
+/* How to start a container of this engine so that it is attached. */
 static const char *way_of(const char *engine)
 {
 	static const struct {
@@ -301,8 +301,8 @@ static const char *way_of(const char *engine)
 	return "a namespace that lasts";
 }
 
-/* Of a listener that is TCP and in another namespace than ours, where sockets were
- * kept TCP for that; NULL: none such. */
+/* Why a TCP listener in another namespace than ours did not become MPTCP, if the service has
+ * sockets that stayed TCP because their namespace was not covered; else NULL. */
 static const char *uncovered_reason(const struct status *status,
 				    const struct status_service *service,
 				    const struct listener *listener)
@@ -377,12 +377,12 @@ int status_read(struct status *ret)
 	ret->reason = "nothing is attached";
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
 	err = maps_open(&maps, &attached);
-	if (!err && attached) /* else that is the answer */
+	if (!err && attached) /* else "nothing is attached" is the answer */
 		err = read_attachment(&maps, ret);
 	hidden = err ? 0 : hidden_look();
 	if (!attached)
 		err = hidden ? hidden : err;
-	else if (hidden) /* what is in sight is told as well */
+	else if (hidden) /* a note: the report shows the visible attachment */
 		fault_note(NULL, NULL);
 	maps_close(&maps);
 	return err;
