@@ -98,8 +98,23 @@ int kernel_preempts(void)
 	return known ? !strstr(modes, "(none)") && !strstr(modes, "(voluntary)") : -EIO;
 }
 
+/* What this process lacks, not the kernel. NULL if err is another one. */
+static const char *remedy(int err)
+{
+	if (err == EMFILE)
+		return "raise the limit of open files: ulimit -Hn";
+	if (err == ENFILE)
+		return "raise the limit of open files: sysctl fs.file-max";
+	if (err == ENOMEM)
+		return "free some memory, or raise the memory limit of the cgroup that it runs in";
+	return NULL;
+}
+
 int kernel_explain(int err, const char *operation)
 {
+	if (remedy(err)) /* first, because the questions below need files, too */
+		return fault(err, "the BPF programs: %s failed (%s); %s", operation, strerror(err),
+			     remedy(err));
 	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF
