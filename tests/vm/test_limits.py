@@ -351,6 +351,13 @@ def limit_files(soft, hard):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.parametrize("files", [8, 19, 24, 32, 40])
+def test_too_few_files_for_the_programs(cgroup, files):
+    """Wherever they run out, it is not the kernel that cannot (exit 3)."""
+    refused(mma("--cgroup", cgroup, prepare=limit_files(files, files)), 1, "Too many open files")
+    assert not os.path.exists(PINS)
+
+
 def test_more_namespaces_than_files_may_be_open(cgroup, namespaces):
     """The soft limit is lifted; where the hard one is too low, that is said."""
     args = "--cgroup", cgroup, *words("--netns", namespaces)
