@@ -10,7 +10,7 @@ def test_the_layout():
     def mounted(path):
         return run(["findmnt", "-no", "FSTYPE", path]).out.strip()
     assert mounted("/sys/fs/cgroup") == "tmpfs"
-    assert mounted("/sys/fs/cgroup/memory") == "cgroup"
+    assert mounted("/sys/fs/cgroup/systemd") == "cgroup"
     assert mounted("/sys/fs/cgroup/unified") == "cgroup2"
 
 
@@ -36,5 +36,5 @@ def test_by_a_drop_in(clean):
 
 
 def test_a_path_of_cgroup_v1():
-    got = mma("--cgroup", "/sys/fs/cgroup/memory/system.slice/hybrid.service")
+    got = mma("--cgroup", "/sys/fs/cgroup/systemd/system.slice/hybrid.service")
     assert got.rc == 2 and "cgroup v1" in got.err
