@@ -351,7 +351,7 @@ def by_hand(server, port, options):
 
 @pytest.mark.parametrize("options, answer", [(b"", "ENOPROTOOPT"), (RECORD_ROUTE, "ENOTSUP")], ids=["none", "some"])
 def test_ip_options_that_are_there(group, net, options, answer):
-    """"None" would be wrong here. The kernel's answer stays, and the server refuses because it
+    """The answer "none" would be wrong here. The kernel's answer stays, and the server refuses because it
     cannot check the options."""
     attach(group, "--netns", f"/run/netns/{net.server}")
     run(["ip", "-n", net.server, "neigh", "add", "192.0.2.99", "lladdr", "02:00:00:00:00:01", "dev", "s0"])
