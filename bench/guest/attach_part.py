@@ -11,7 +11,7 @@ import socket
 import statistics
 import subprocess
 
-HERE = "/run/bench"  # in memory: the host's disk is not to be waited for
+HERE = "/run/bench"  # in memory, so that no time is spent waiting for the host's disk
 TOOL = f"{HERE}/mptcp-mail-attach"
 BENCH = "/sys/fs/cgroup/bench.slice"
 SERVICE = f"{BENCH}/mail.service"
@@ -30,7 +30,7 @@ HOW = ("What the kernel says of the command at its end (wait4), in a guest that 
 
 
 class Run:
-    """One command to its end: instructions, ms of wall time, KiB at the peak."""
+    """One command, run to its end: instructions, wall time in ms, peak memory in KiB."""
 
     def __init__(self, *argv):
         there, here = os.pipe()
@@ -66,7 +66,7 @@ def in_cgroup(path):
 
 @contextlib.contextmanager
 def connections(n):
-    """An MPTCP listener of the service with so many established connections."""
+    """An MPTCP listener of the service with n established connections."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4 * n, 4 * n))
     in_cgroup(SERVICE)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
@@ -84,7 +84,7 @@ def connections(n):
 
 
 def processes():
-    """Those of user space, by what they run."""
+    """The processes in user space, by the program that they run."""
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -93,7 +93,7 @@ def processes():
 
 
 def btf_opens():
-    """How often a warm attach opens the kernel's type information."""
+    """How often a warm attach opens the kernel's BTF."""
     trace = subprocess.run(["strace", "-f", "-e", "trace=open,openat", "-o", "/dev/stdout", TOOL, "-q", "--cgroup", SERVICE],
                            check=True, capture_output=True, text=True).stdout
     return sum("/btf/" in line for line in trace.splitlines())
@@ -111,7 +111,7 @@ class Part:
                           "target": limit, "met": met, "why": why if met is False else None})
 
     def runs(self, name, runs, base, **kwargs):
-        """A command by its instructions."""
+        """Measures a command in instructions."""
         self.row(name, [run.instructions / 1e6 for run in runs], "million instructions",
                  f"{median(runs, 'ms'):.2f} ms of wall time, {median(runs, 'peak') / 1024:.1f} MiB at the peak, "
                  f"{median(runs, 'instructions') / median(base, 'instructions'):.1f} × true", **kwargs)
@@ -172,7 +172,7 @@ def measure_commands(part):
 
 
 class Growth:
-    """What several commands take, by the size of something."""
+    """The cost of several commands as something grows."""
 
     def __init__(self, part, xlabel):
         self.part, self.xlabel, self.points = part, xlabel, {}
@@ -181,7 +181,7 @@ class Growth:
         self.points.setdefault(name, []).append([size, run.instructions / 1e6])
 
     def tell(self, plot, title, limits=()):
-        """The slope, and how far from one line the middle lies: 1 would be on it."""
+        """Reports the slope, and how far the middle lies from a straight line: 1 is on it."""
         for name, points in self.points.items():
             (x0, y0), *middle, (x1, y1) = points
             slope = (y1 - y0) / (x1 - x0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * loader OBJECT: loads every program of a BPF object by libbpf, attaches those
- * that say where to, and ends: the least that a loader of them can take.
+ * loader OBJECT: loads every program of a BPF object with libbpf, attaches those whose
+ * section says where, and exits: the least that a loader can cost.
  */
 #include "host/kernel_types.h"
 

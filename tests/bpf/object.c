@@ -40,7 +40,7 @@ void need_bpf(void)
 	close(fd);
 }
 
-/* Which not every kernel has that runs these tests. */
+/* Not every kernel that runs these tests allows trampolines. */
 static bool needs_trampoline(const char *name)
 {
 	return !strncmp(name, "upgrade", strlen("upgrade")) ||
@@ -48,7 +48,7 @@ static bool needs_trampoline(const char *name)
 	       !strncmp(name, "watch", strlen("watch"));
 }
 
-/* Maps of the same name become those of another object. */
+/* Replaces maps by those of the same name in another object. */
 static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 {
 	struct bpf_map *map, *other;
@@ -61,7 +61,7 @@ static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 	}
 }
 
-/* types: a file of the kernel's types, or NULL: all. */
+/* types: a file with the kernel's types, or NULL: all types. */
 static struct bpf_object *load(const char *file, const struct bpf_object *share, const char *types)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = types);

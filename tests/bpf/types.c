@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The few types that the loader hands to libbpf, and the numbers that it sets: the programs
- * are the same by them as by all of the kernel's. */
+/* The few types that the loader passes to libbpf, and the type ids that it sets: the
+ * programs are the same as with all of the kernel's types. */
 #include "suite.h"
 #include "object.h"
 #include "host/kernel_types.h"
@@ -39,7 +39,7 @@ static const char *types_for(const char *file)
 				(size_t)stat.st_size); /* which stays mapped: it is remembered */
 }
 
-/* Maps have other descriptors each time. */
+/* Each load has other map descriptors. */
 static void forget_maps(struct made *made)
 {
 	for (size_t i = 0; i < made->n; i++)
@@ -116,7 +116,8 @@ static struct btf *need_types(void)
 	return all;
 }
 
-/* Sets them, and reads them where the compiler has put them: in the order of their source. */
+/* The loader sets the ids; reads them in the order in which the compiler laid out the
+ * source. */
 static void numbers(void **state)
 {
 	static const char *const names[] = { "list_head", "sock",	"inet_sock",
@@ -151,7 +152,7 @@ static void functions(void **state)
 	btf__free(all);
 }
 
-/* As in a chroot: libbpf could not open the file. */
+/* As in a chroot, where libbpf could not open the file. */
 static void without_proc(void **state)
 {
 	int status;
@@ -172,7 +173,7 @@ static void without_proc(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Comes last: what was asked for stays so. */
+/* Comes last, because requested types stay requested. */
 static void unknown_type(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a type that this kernel does not have, if it is there. Loaded by the tests alone. */
+/* Reads a type that this kernel lacks, if it exists. Only the tests load it. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>

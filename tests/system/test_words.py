@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a person reads: every message has the form "object: cause; remedy", and words that nobody
-would say aloud stay out. `pytest -s` prints the messages as a table."""
+"""What people read: every message has the form "object: cause; remedy", and words that nobody
+would say aloud do not occur. `pytest -s` prints the messages as a table."""
 
 import glob
 import os
@@ -24,7 +24,7 @@ def names(*patterns):
 
 
 def argument(source, start):
-    """The arguments of a call, up to its parenthesis."""
+    """The arguments of a call, up to its closing parenthesis."""
     depth, at = 1, start
     for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[()]', source[start:]):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
@@ -35,7 +35,7 @@ def argument(source, start):
 
 
 def messages():
-    """(file, function, text), of each call that has a text."""
+    """(file, function, text) of each call with a text."""
     for name in names("loader/**/*.c", "start/*.c"):
         source = re.sub(r"/\*.*?\*/", "", read(name), flags=re.S)
         for call in CALL.finditer(source):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What --audit makes of what it saw: the suggested lists, the table, JSON. */
+/* How --audit presents what it saw: the suggested lists, the table, JSON. */
 #include "audit/json.h"
 #include "audit/reading.h"
 #include "audit/text.h"
@@ -191,8 +191,8 @@ static void wraps_what_is_left_out(void **state)
 	audit_free(&report);
 }
 
-/* A listener found by sock_diag whose command nobody could tell, and the same
- * as the program saw it. */
+/* A listener found by sock_diag whose command is unknown, and the same one as the
+ * program saw it. */
 static void a_nameless_row_gives_way(void **state)
 {
 	struct audit_row nameless = { .port = 25, .role = MMA_ROLE_LISTEN, .existing = true };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A session whose last path is reset, by `ss -K`, a ban or a client that is gone: TCP's ends at
-once; MPTCP's waits for another path, net.mptcp.close_timeout. So the README says, and --check."""
+"""A session whose last path is reset, by `ss -K`, a ban or a client that is gone. With TCP it ends
+at once. With MPTCP it waits for another path, for net.mptcp.close_timeout. The README and --check
+say so."""
 
 import time
 
@@ -13,7 +14,7 @@ ON, OFF, WAIT = 7001, 7002, 4
 
 
 def resets(netns):
-    """How many the namespace has sent."""
+    """How many resets the namespace has sent."""
     return int(run(["nstat", "-asz", "TcpOutRsts"], netns=netns).out.split("TcpOutRsts")[1].split()[0])
 
 
@@ -34,7 +35,8 @@ def seconds_until_it_ends(conn):
 
 
 def test_restart_while_a_connection_is_open(cgroup, net):
-    """Of an attached server: the connection lives on, and the next server binds the same port."""
+    """An attached server restarts: the connection lives on, and the next server binds the same
+    port."""
     attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")
     conns = []
     try:
@@ -47,7 +49,7 @@ def test_restart_while_a_connection_is_open(cgroup, net):
         for client, server in zip(conns[::2], conns[1::2]):
             server.sendall(b"!")
             assert client.recv(1) == b"!"
-        for conn in conns:  # ours first: TIME_WAIT is here
+        for conn in conns:  # ours first, so that TIME_WAIT is here
             conn.close()
         listen(ON, cgroup=cgroup, netns=net.server).close()
     finally:
@@ -56,7 +58,8 @@ def test_restart_while_a_connection_is_open(cgroup, net):
 
 
 def test_no_path_joins_while_nobody_listens(cgroup):
-    """As while a server restarts: a session goes on by the paths that it has, and more come when somebody listens."""
+    """As while a server restarts: a session continues on its existing paths, and new ones join
+    once somebody listens."""
     net = Links()
     try:
         attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")

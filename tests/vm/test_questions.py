@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What an administrator asks of --status, and the one line that answers each."""
+"""What an administrator asks, and the one line of --status that answers it."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ from mma import MPTCP, listen, make_socket, mma, resident, run, sysctl, try_conn
 
 NOBODY = 65534
 
-# What is asked; the answer, as a line of --status.
+# The question; the answer, as a line of --status.
 QUESTIONS = [
     ("Is it at work?", r"armed       yes"),
     ("Which ports may speak MPTCP?", r"allowlist   25/listen 993/listen 4190/denied"),
@@ -32,7 +32,7 @@ QUESTIONS = [
 
 
 def connections(listener):
-    """Two by MPTCP, one by TCP."""
+    """Two over MPTCP, one over TCP."""
     for proto in (MPTCP, MPTCP, 0):
         try_connection(listener, socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--status tells what the kernel does: each line changes when a test changes the
-kernel behind the loader's back."""
+"""--status reports the state of the kernel: each line changes when a test changes the kernel
+behind the loader's back."""
 
 import os
 import re
@@ -75,7 +75,8 @@ def test_link_unpinned(attached, link, reason):
 
 
 def test_second_program_where_tasks_are_preempted(attached, preemption):
-    """Where they are not, socket(2) is spared it. A changed mind is told, and the next run sees to it."""
+    """Where the kernel does not preempt tasks, socket(2) is spared the second program. If the mode
+    changes, --status says so, and the next run adjusts."""
     link = f"{PINS}/links/upgrade_2"
     reason = "no: the second upgrade program is not attached; repair: --refresh"
     for mode in preemption.modes:
@@ -95,11 +96,11 @@ def test_second_program_where_tasks_are_preempted(attached, preemption):
 
 
 def test_debugfs_unmounted_later(attached, preemption):
-    """Whether the second program is needed can be told no more: what was right goes on being armed,
-    the doubt is told, and the next run ends it."""
+    """Without debugfs nobody can know whether the second program is needed. What is attached stays
+    armed, --status reports the doubt, and the next run resolves it."""
     link = f"{PINS}/links/upgrade_2"
     calm = [mode for mode in preemption.modes if mode in ("none", "voluntary")]
-    if not calm:  # Linux 7 preempts in every mode: the second program is always there
+    if not calm:  # Linux 7 preempts in every mode: the second program is always attached
         assert os.path.exists(link) and status()["doubt"] is None
         return
     preemption.mode = calm[0]
@@ -147,7 +148,7 @@ def test_new_interface(attached):
 
 
 def test_interface_that_moved_away_and_back(attached, net):
-    """A link goes along with its device, and the index is given anew."""
+    """A link moves with its device, and the index is reused."""
     run(["ip", "link", "add", "new0", "type", "veth", "peer", "name", "new1"])
     mma("--refresh", check=True)
     run(["ip", "link", "set", "new0", "netns", net.client])
@@ -271,7 +272,7 @@ def test_listeners_that_stay_mptcp_are_named(attached):
 
 
 def test_list_edited_with_bpftool(attached):
-    """The contract's two commands, verbatim."""
+    """The two commands in the contract, verbatim."""
     pinned = ["pinned", "/sys/fs/bpf/mptcp-mail/ports", "key"]
     assert "25 " in line("^allowlist") + " "
     run(["bpftool", "map", "update", *pinned, "25", "0", "value", "1"])
@@ -334,7 +335,7 @@ def test_namespace_without_processes(attached, net):
 
 
 def test_eighty_columns(cgroup, net):
-    """Whatever there is to say; the path of a service is as long as it is."""
+    """In every state; only a service's path may be longer."""
     group = cgroup.child("postfix-with-a-rather-long-instance-name@-.service")
     v6 = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
     run(["ip", "addr", "add", f"{v6}/128", "dev", "lo", "nodad"])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Container engines, and what the tests ask of them. Images come from no registry: they
-are the tests' own server and busybox, packed here."""
+"""Container engines, and what the tests ask of them. No image comes from a registry: each holds
+the tests' own server and busybox, packed here."""
 
 import collections
 import contextlib
@@ -27,7 +27,7 @@ LISTED, UNLISTED = 25, 2525
 SERVES = ["/server", str(LISTED), str(UNLISTED)]
 BOTH_MPTCP, BOTH_TCP = {LISTED: 262, UNLISTED: 262}, {LISTED: 6, UNLISTED: 6}
 TIMEOUT = 120
-# Starts and restarts of each engine: 20 in make check-long.
+# Starts and restarts per engine; make check-long sets 20.
 STARTS = int(os.environ.get("MMA_STARTS", "2"))
 
 
@@ -53,7 +53,7 @@ def image():
 
 
 def example(name):
-    """A file of the examples that the package has. The guest's dpkg leaves documentation out."""
+    """One of the package's example files. The guest's dpkg leaves out documentation."""
     for where in ("/usr/share/doc/mptcp-mail-attach", f"{HERE}/.."):
         path = f"{where}/examples/containers/{name}"
         if os.path.exists(path):
@@ -78,7 +78,7 @@ class Engine:
         self("import", image(), IMAGE)
 
     def run(self, name, *options, ask=True, check=True, image=IMAGE, command=SERVES):
-        """A container, of the server, which listens on both ports."""
+        """Runs a container with the server, which listens on both ports."""
         return self("run", "-d", "--name", name, *(self.ask if ask else ()), *options, image, *command,
                     check=check)
 
@@ -86,14 +86,15 @@ class Engine:
         self("rm", "-f", *(["-t", "0"] if self.name == "podman" else []), *names)
 
     def protocols(self, name, starts=1):
-        """{port: SO_PROTOCOL} of the first sockets of its last start, as the server says."""
+        """{port: SO_PROTOCOL} of the first sockets after its last start, as the server reports
+        them."""
         def lines():
             found = self("logs", name).splitlines()
             return found if len(found) >= starts else None
         return protocols(wait_until(lines, f"{name}: its server tells its sockets", 30)[starts - 1])
 
     def place(self, name):
-        """Of a container with one network."""
+        """The place of a container with one network."""
         pid, addr = self("inspect", "-f", "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
                          name).split()
         with open(f"/proc/{pid}/cgroup") as f:
@@ -127,7 +128,7 @@ class Outside:
 
 
 def greeting(addr, port, **place):
-    """Of an MPTCP client: (SO_PROTOCOL at the server's end, whether ours is MPTCP)."""
+    """What an MPTCP client sees: (SO_PROTOCOL at the server's end, whether our end is MPTCP)."""
     with mma.connect(addr, port, proto=MPTCP, **place) as conn:
         word = conn.recv(16)
         assert word, f"{addr}:{port} closed the connection"
@@ -139,8 +140,8 @@ class Violation(AssertionError):
 
 
 class Hammer:
-    """MPTCP clients of the unlisted port of whatever containers there are, from the first
-    moment on at which they answer, in a process of its own: [(address, port, netns)]."""
+    """MPTCP clients, in a process of their own, that connect to the unlisted port of containers
+    from the first moment that it answers. targets: [(address, port, netns)]."""
 
     def __init__(self, targets):
         self.here, there = socket.socketpair()
@@ -175,31 +176,31 @@ class Hammer:
 
 
 def protocols(line):
-    """{port: SO_PROTOCOL} of what the server says as it starts."""
+    """{port: SO_PROTOCOL} from the line that the server prints when it starts."""
     return {int(port): int(protocol) for port, protocol in (word.split("=") for word in line.split())}
 
 
 def by_id():
-    """The containers of --status."""
+    """The containers that --status lists."""
     return [s for s in mma.status()["services"] if s["path"].startswith("id:")]
 
 
 def log_lines():
-    """What the system log has of ours, since the boot."""
+    """Our lines in the system log since the boot."""
     run(["journalctl", "--sync"])
     return run(["journalctl", "-b", "-o", "cat", "--no-pager", "-t", "mptcp-mail-attach"]).out.splitlines()
 
 
 @contextlib.contextmanager
 def silence():
-    """The log gains no line."""
+    """Asserts that the log gains no line."""
     before = log_lines()
     yield
     assert log_lines()[len(before):] == []
 
 
 class One:
-    """The line that the log has gained, and how long it took."""
+    """The one line that the log has gained, and how long that took."""
 
     def __enter__(self):
         self.before, self.begun = len(log_lines()), time.monotonic()

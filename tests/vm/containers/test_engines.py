@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Docker and Podman: the first sockets of what runs in a container are MPTCP, at each
-start, and no port off the list ever speaks it."""
+"""Docker and Podman: the first sockets in a container are MPTCP at each start, and no port off the
+list ever speaks it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from mma import run, wait_until
 REFRESH = "mptcp-mail-attach-refresh.service"
 
 
-# Podman first: once Docker has started, its firewall drops what Podman's networks forward.
+# Podman first: once Docker runs, its firewall drops what Podman's networks forward.
 @pytest.fixture(scope="module", params=[PODMAN, DOCKER], ids=lambda e: e.name)
 def engine(request, warm):
     request.param.set_up()
@@ -31,8 +31,8 @@ SUBNET = {"docker": "172.17.0.", "podman": "10.88.0."}
 
 
 def test_starts(engine, outside, quiet):
-    """New containers, and restarts of them, while clients hammer the unlisted port of each
-    from its first moment on; then the ports, from the host and from another one."""
+    """Starts new containers and restarts them, while clients hammer the unlisted port of each from
+    its first moment on. Then checks the ports, from the host and from another one."""
     targets = [(SUBNET[engine.name] + str(n), UNLISTED, None) for n in range(2, 12)]
     hammer = Hammer(targets + [(outside.HOST, 12525, outside.NAME)])
     background, times = None, []
@@ -74,7 +74,7 @@ def test_status_names_the_container(engine):
         assert (found["alive"], found["upgrading"], found["repair"]) == (True, True, "on")
         text = mma.mma("--status", check=True).out
         assert f"container {full[:12]} ({engine.name})\n  {found['cgroup']}\n" in text
-        mma.attach("other.slice")  # the last one would take everything with it
+        mma.attach("other.slice")  # else the last --detach would remove everything
         mma.mma("--detach", "--cgroup", found["cgroup"].lstrip("/"), check=True)
         assert not by_id()
     finally:
@@ -82,7 +82,7 @@ def test_status_names_the_container(engine):
 
 
 def test_audit(engine):
-    """By its name, by its id as --status prints it, and in full."""
+    """By its name, by its id as --status prints it, and by the full id."""
     engine.run("audited")
     try:
         assert engine.protocols("audited") == BOTH_MPTCP
@@ -112,7 +112,7 @@ def test_one_that_did_not_ask(engine):
 
 
 def test_nothing_is_left(engine):
-    """After all of them are gone, one run: no path, id, link or namespace."""
+    """Once all containers are gone, one run leaves no path, id, link or namespace."""
     mma.mma("--refresh", check=True)
     assert not by_id()
     assert not mma.map_dict("cgroups")
@@ -125,13 +125,14 @@ def test_nothing_is_left(engine):
 
 
 def joined_at(n, there):
-    """When this namespace has n interfaces; `there` is told that the watch has begun."""
+    """The time at which this namespace has n interfaces. Writes to `there` once the watch has
+    begun."""
     os.write(there, b".")
     return wait_until(lambda: len(socket.if_nameindex()) == n and time.monotonic(), "the interface", TIMEOUT)
 
 
 def watch_joining(place, n):
-    """The outcome of joined_at() in a place, once it watches."""
+    """Starts joined_at() in a place, and returns once it watches: a function that gives its outcome."""
     r, w = os.pipe()
     pid, outcome = mma.fork(joined_at, n, w, netns=place.netns)
     os.close(w)
@@ -148,7 +149,7 @@ def watch_joining(place, n):
 
 
 def test_network_connect(engine):
-    """A network that joins a running container: how long its interface is not covered."""
+    """A running container joins another network: for how long is the new interface not covered?"""
     engine("network", "create", *(["--disable-dns"] if engine.name == "podman" else []), "second")
     engine.run("joined")
     open_for, after = [], []
@@ -182,9 +183,9 @@ def test_network_connect(engine):
 
 
 def test_reason_of_one_below_an_attached_slice(engine):
-    """What 0.1.0 told an administrator to restart: the container was never to blame."""
+    """0.1.0 told the administrator to restart the container, which was never the cause."""
     mma.attach("mail.slice")
-    # In time for one start in nine, udev's refresh would have covered its namespace.
+    # In one start of nine, udev's refresh would be in time to cover the namespace.
     run(["systemctl", "mask", "--runtime", REFRESH])
     try:
         engine.run("below", "--cgroup-parent", "mail.slice", ask=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""LXC and systemd-nspawn, by the examples that the package has."""
+"""LXC and systemd-nspawn, set up as in the package's examples."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def lxc():
 
 
 def start_lxc():
-    """As a daemon nothing of it is printed: its sockets are asked for."""
+    """As a daemon it prints nothing, so its sockets are looked at directly."""
     run(["lxc-start", "-d", "-n", "mail", "-l", "debug", "-o", "/run/lxc.log"])
     wait_until(lambda: answers(LXC_ADDR), "the server listens", 30)
 

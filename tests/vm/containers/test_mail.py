@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian's Postfix and Dovecot in one container of Docker's, their ports published on a host
-with two uplinks. What they are told is demo/config, and nothing of it is about MPTCP."""
+"""Debian's Postfix and Dovecot in a Docker container whose ports are published on a host with two
+uplinks. They use the configuration of demo/config, which does not mention MPTCP."""
 
 import contextlib
 import glob
@@ -56,7 +56,7 @@ def own_boxes():
 
 
 def dial(port):
-    """By an MPTCP client that knows of the host's first address."""
+    """Connects with an MPTCP client that knows only the host's first address."""
     return mma.connect(uplinks.FIRST, port, netns=network.NETNS)
 
 
@@ -127,8 +127,9 @@ def test_a_port_off_the_list(mail):
 
 
 def test_a_path_of_two_is_cut(mail):
-    """A message is fetched through the published port; half of it is there when the first uplink
-    goes dead. The container's host tells of its second address, and answers by that uplink."""
+    """A message is fetched through the published port, and the first uplink is cut when half of it
+    has arrived. The container's host announces its second address, and answers over that
+    uplink."""
     body = big_message(MESSAGE)
     with open(f"{MAILDIR}/cur/1.1.mail,S={len(body)}:2,S", "wb") as f:
         f.write(body)

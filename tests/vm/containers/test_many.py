@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many containers, one after the other: each one is MPTCP from its first socket, and what the
-kernel has of ours does not grow."""
+"""Many containers, one after the other: each is MPTCP from its first socket on, and our objects in
+the kernel do not grow."""
 
 import os
 
@@ -11,11 +11,11 @@ from engines import BOTH_MPTCP, DOCKER, IMAGE, SERVES, STARTS, protocols
 from memory import growth, kernel_memory
 
 MANY = 200 if STARTS >= 20 else 50
-STEP = 5  # containers between two looks
+STEP = 5  # containers between two measurements
 MAPS = ("cgroups", "paths", "netns", "accounts")
-# The server's first line; then its container ends, and the server with it.
+# Prints the server's first line; then the container ends, and the server with it.
 ONE_LINE = ["/bin/sh", "-c", f"{{ {' '.join(SERVES)} & }} | /bin/busybox head -n 1"]
-KB_EACH = 24  # the least of our hash maps, that of netns, has 64
+KB_EACH = 24  # the smallest of our hash maps, netns, has 64
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,7 +28,7 @@ def start_and_end():
 
 
 def ours():
-    """How much there is of what we have in the kernel, once what ended has been swept."""
+    """The amount of our objects in the kernel, after sweeping up for ended containers."""
     mma.mma("--refresh", check=True)
     found = mma.objects()
     return {"programs": len(found["prog"]), "maps": len(found["map"]),

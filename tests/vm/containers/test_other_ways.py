@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What else docs/containers.md tells of: the host's network, a quadlet, and what stays TCP with Podman."""
+"""The rest of docs/containers.md: the host's network, a quadlet, and what stays TCP with
+Podman."""
 
 import os
 import shutil
@@ -17,7 +18,7 @@ MASKED = "/run/systemd/system-generators/podman-system-generator"  # by quicken_
 
 @pytest.mark.parametrize("engine", [PODMAN, DOCKER], ids=lambda e: e.name)
 def test_network_of_the_host(engine, outside, quiet):
-    """Needs no hook: the slice is attached once, and what starts in it is MPTCP."""
+    """It needs no hook: the slice is attached once, and everything that starts in it is MPTCP."""
     engine.set_up()
     mma.attach("mail.slice")
     try:
@@ -32,7 +33,7 @@ def test_network_of_the_host(engine, outside, quiet):
 
 
 def test_quadlet(warm, quiet):
-    """The example, with a command, which this image has not."""
+    """The example, plus a command, which this image lacks."""
     PODMAN.set_up()
     os.unlink(MASKED)
     os.makedirs(QUADLETS, exist_ok=True)

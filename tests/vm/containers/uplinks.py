@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A host with two uplinks, and a client behind both providers. As in the Internet, neither
-provider carries packets that have the other's address for their source."""
+"""A host with two uplinks, and a client behind both providers. As on the Internet, neither
+provider carries packets whose source is an address of the other."""
 
 import contextlib
 
@@ -31,14 +31,14 @@ def ip(words, netns=None):
 
 
 def restore():
-    """Neither path is cut."""
+    """Restores both paths."""
     for n in "01":
         network.shape(f"eth{n}")
         network.shape(f"i{n}", PROVIDERS)
 
 
 def cut_first():
-    """All packets of the first uplink are lost, in both directions; nobody is told."""
+    """Drops all packets on the first uplink, in both directions, without any notification."""
     network.shape("eth0", loss="loss 100%")
     network.shape("i0", PROVIDERS, "loss 100%")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A thousand interfaces: the kernel takes some 20 ms for each."""
+"""A thousand interfaces: the kernel takes about 20 ms for each."""
 
 import time
 
@@ -10,7 +10,7 @@ from mma import MPTCP, mma
 from test_limits import many_interfaces
 from test_robust import protocol, sixteen_at_once
 
-FREED_WITHIN = 120  # a namespace with its thousand interfaces goes after `ip netns del` (cleanup_net), and they hold strip
+FREED_WITHIN = 120  # cleanup_net() removes a thousand interfaces after `ip netns del`, and they hold strip
 
 
 def test_a_thousand_interfaces(cgroup, net):
@@ -24,8 +24,8 @@ def test_sixteen_at_once_and_a_thousand_interfaces(cgroup, net):
 
 @pytest.fixture
 def expedite():
-    """Grace periods of RCU that interrupt every processor, as with rcupdate.rcu_expedited=1 on the kernel's
-    command line."""
+    """Expedited RCU grace periods, which interrupt every processor, as with
+    rcupdate.rcu_expedited=1 on the kernel's command line."""
     def write(value):
         with open("/sys/kernel/rcu_expedited", "w", encoding="ascii") as f:
             f.write(value)

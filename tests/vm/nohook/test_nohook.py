@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Linux 6.1: no hook. Every mode that needs it refuses clearly, and nothing stays."""
+"""Linux 6.1 has no hook. Every mode that needs it refuses clearly, and nothing is left behind."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* loadall OBJECT DIRECTORY: loads every program of ours and pins it there, as bpftool prog loadall
- * does, which sets no numbers of types. */
+/* loadall OBJECT DIRECTORY: loads all our programs and pins them there, as bpftool prog
+ * loadall does, except that bpftool does not set the type ids. */
 #include "host/kernel_types.h"
 
 #include <bpf/libbpf.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The commands of the manual's examples and of the README, as they are typed, with units of the
-names that they give."""
+"""The commands in the examples of the manual and the README, run unchanged, with units of the same
+names."""
 
 import os
 import re
@@ -14,7 +14,7 @@ LISTEN, CONNECT, BOTH = 1, 2, 3
 
 
 def blocks(name, heading):
-    """The code blocks of a section, each as lines."""
+    """The code blocks of a section, each as a list of lines."""
     with open(f"{HERE}/../{name}") as f:
         section = re.split(r"^#+ ", f.read(), flags=re.M)
     text, = (s for s in section if s.startswith(heading + "\n"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How long a session whose last path was reset (a ban, a client that rebooted) keeps its place in Debian's
-own servers: Postfix with one smtpd process, Dovecot with one IMAP connection of a user from an address."""
+"""How long a session whose last path was reset (a ban, a client that rebooted) keeps its slot in
+Debian's own servers: Postfix with one smtpd process, Dovecot with one IMAP connection per user and
+address."""
 
 import os
 import time
@@ -11,8 +12,8 @@ import mma
 from units import MPTCP, TCP, disable, enable, run, systemctl, wait_until
 
 KEEPS = True
-WAITS = [5] if os.environ.get("MMA_KILL", "short") == "short" else [5, 60]  # net.mptcp.close_timeout; 60: the kernel's
-SLACK = 4  # until the next client is served, under emulation
+WAITS = [5] if os.environ.get("MMA_KILL", "short") == "short" else [5, 60]  # net.mptcp.close_timeout; 60: default
+SLACK = 4  # until the next client gets the slot, under emulation
 PATIENCE = 90
 
 DOVECOT = """dovecot_config_version = 2.4.0
@@ -38,7 +39,7 @@ userdb static {
 
 
 class Smtp:
-    """The one smtpd greets nobody else until it is free."""
+    """The only smtpd greets nobody else until it is free."""
     unit, port = "postfix.service", 25
 
     @staticmethod
@@ -52,7 +53,7 @@ class Smtp:
 
 
 class Imap:
-    """The login of one who has a connection already is refused."""
+    """Login is refused to a user who has a connection already."""
     unit, port = "dovecot.service", 143
 
     @staticmethod
@@ -98,7 +99,7 @@ def is_free(server):
 
 
 def seconds_until_free(server, proto):
-    """After the only path of the session that has the place is reset."""
+    """Measured from the reset of the only path of the session that has the slot."""
     wait_until(lambda: is_free(server), "the place is free")
     with connect(server, proto) as conn:
         wait_until(lambda: server.is_served(conn), "the session begins")

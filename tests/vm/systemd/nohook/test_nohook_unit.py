@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel without the hook (6.1): the server starts, and one line says why it
-speaks plain TCP."""
+"""A kernel without the hook (6.1): the server starts, and one line says why it speaks TCP."""
 
 from units import TCP, Unit, enable, install, reload_systemd, run, show, THIS
 
@@ -17,7 +16,7 @@ def test_server_starts(clean):
 
 
 def test_package(clean):
-    """Installs, upgrades and goes, whatever the kernel."""
+    """The package installs, upgrades and is removed, whatever the kernel."""
     install(THIS)
     run(["ip", "link", "add", "new0", "type", "dummy"])
     run(["udevadm", "settle"])
