@@ -40,7 +40,7 @@ userdb static {
 
 class Smtp:
     """The only smtpd greets nobody else until it is free."""
-    unit, port = "postfix.service", 25
+    unit, port, files = "postfix.service", 25, ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
 
     @staticmethod
     def configure():
@@ -54,7 +54,7 @@ class Smtp:
 
 class Imap:
     """Login is refused to a user who has a connection already."""
-    unit, port = "dovecot.service", 143
+    unit, port, files = "dovecot.service", 143, ("/etc/dovecot/dovecot.conf",)
 
     @staticmethod
     def configure():
@@ -79,12 +79,22 @@ class Imap:
 @pytest.fixture(scope="module", params=[Smtp, Imap], ids=lambda server: server.unit)
 def server(request, clean_module):
     one = request.param
+    timeout = mma.sysctl("net.mptcp.close_timeout")
+    before = {}
+    for name in one.files:
+        with open(name, encoding="utf-8") as f:
+            before[name] = f.read()
     one.configure()
     enable(one.unit)
     systemctl("restart", one.unit)
     yield one
     systemctl("stop", one.unit)
     disable(one.unit)
+    systemctl("unmask", "dovecot.socket")
+    for name, text in before.items():
+        with open(name, "w", encoding="utf-8") as f:
+            f.write(text)
+    mma.sysctl("net.mptcp.close_timeout", timeout)
 
 
 def connect(server, proto):
