@@ -39,7 +39,8 @@ class HaProxy(nginx.Nginx):
                 Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
                 Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls")]
     features = {}
-    overheard = ["exited with code 0 (Exit)"]  # the old worker, at each reload
+    # The old worker, at each reload and stop, sooner or later.
+    overheard = ["exited with code 0 (Exit)", "stopped (cumulated conns"]
 
     def configure(self):
         machine.systemctl("stop", *self.units)  # Debian starts it when it is installed
