@@ -98,8 +98,8 @@ int kernel_preempts(void)
 	return known ? !strstr(modes, "(none)") && !strstr(modes, "(voluntary)") : -EIO;
 }
 
-/* What this process lacks, not the kernel. NULL if err is another one. */
-static const char *remedy(int err)
+/* The remedy if this process lacks something, not the kernel; else NULL. */
+static const char *what_is_lacking(int err)
 {
 	if (err == EMFILE)
 		return "raise the limit of open files: ulimit -Hn";
@@ -112,9 +112,9 @@ static const char *remedy(int err)
 
 int kernel_explain(int err, const char *operation)
 {
-	if (remedy(err)) /* first, because the questions below need files, too */
+	if (what_is_lacking(err)) /* first, because the questions below need files, too */
 		return fault(err, "the BPF programs: %s failed (%s); %s", operation, strerror(err),
-			     remedy(err));
+			     what_is_lacking(err));
 	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define OWN "mma_" /* prefix of our own types, which no kernel has */
@@ -199,6 +200,14 @@ static const char *missing(void)
 	return NULL;
 }
 
+/* A write beyond RLIMIT_FSIZE kills the process with SIGXFSZ, in a file in memory, too. */
+static bool may_write(size_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && size <= limit.rlim_cur;
+}
+
 /* Writes a file in memory, which lasts as long as the process. */
 static int write_file(const struct btf *few, char *ret_path, size_t path_size)
 {
@@ -209,7 +218,8 @@ static int write_file(const struct btf *few, char *ret_path, size_t path_size)
 	if (fd < 0)
 		return -errno;
 	snprintf(ret_path, path_size, "/proc/self/fd/%d", fd);
-	if (data && write(fd, data, size) == (ssize_t)size && !access(ret_path, R_OK))
+	if (data && may_write(size) && write(fd, data, size) == (ssize_t)size &&
+	    !access(ret_path, R_OK))
 		return 0;
 	close(fd);
 	return -EIO;
