@@ -98,8 +98,8 @@ static enum trial_name trial_complained_of(void)
 
 /* One object for all trials, so that libbpf reads the kernel's types only once. */
 static struct mma *loaded;
-static bool refuses_fentry; /* every fentry program, not only ours */
 static struct bpf_object *loaded_object;
+static bool refuses_fentry; /* every fentry program, not only ours */
 
 static void unload(void)
 {

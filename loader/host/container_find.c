@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/container_find.h"
 #include "host/cgroup.h"
+#include "host/cgroup_find.h"
 #include "host/container.h"
 #include "host/run.h"
 #include "report.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,35 +24,14 @@ struct search {
 	size_t size;
 };
 
-static bool is_its_cgroup(const struct search *search, const char *dir)
+/* A cgroup_is_it_fn: a container may have cgroups of its own below the one that we want. */
+static bool is_its_cgroup(const char *dir, void *data)
 {
+	const struct search *search = data;
 	struct container_name name;
 
-	return container_of_path(dir + search->mount, &name) && !strcmp(name.id, search->id);
-}
-
-/* Searches from the top: a container may have its own cgroups below the one that we want. */
-static bool search_in(const struct search *search, const char *dir)
-{
-	struct dirent *entry;
-	bool found = false;
-	DIR *d;
-
-	if (is_its_cgroup(search, dir))
-		return snprintf(search->found, search->size, "%s", dir) < (int)search->size;
-	d = opendir(dir);
-	while (d && !found && (entry = readdir(d))) {
-		char below[PATH_MAX];
-
-		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
-		    strcmp(entry->d_name, "..") &&
-		    snprintf(below, sizeof(below), "%s/%s", dir, entry->d_name) <
-			    (int)sizeof(below))
-			found = search_in(search, below);
-	}
-	if (d)
-		closedir(d);
-	return found;
+	return container_of_path(dir + search->mount, &name) && !strcmp(name.id, search->id) &&
+	       snprintf(search->found, search->size, "%s", dir) < (int)search->size;
 }
 
 /* Asks the engines for the id of the container with this name; false if none knows it. Does not
@@ -95,10 +74,10 @@ int container_find(const char *word, char *ret_dir, size_t size, bool *ret_found
 		return 0;
 	search.mount = strlen(mount.point);
 	container_short_id(word, id);
-	*ret_found = search_in(&search, mount.point);
+	*ret_found = cgroup_search(mount.point, is_its_cgroup, &search);
 	if (*ret_found || !ask_engines(word, dir, sizeof(dir)))
 		return 0;
 	container_short_id(dir, id);
-	*ret_found = search_in(&search, mount.point);
+	*ret_found = cgroup_search(mount.point, is_its_cgroup, &search);
 	return *ret_found ? 0 : fault(ESRCH, "container %s: does not run; start it first", word);
 }

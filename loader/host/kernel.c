@@ -112,9 +112,11 @@ static const char *what_is_lacking(int err)
 
 int kernel_explain(int err, const char *operation)
 {
-	if (what_is_lacking(err)) /* first, because the questions below need files, too */
+	const char *remedy = what_is_lacking(err);
+
+	if (remedy) /* first, because the questions below need files, too */
 		return fault(err, "the BPF programs: %s failed (%s); %s", operation, strerror(err),
-			     what_is_lacking(err));
+			     remedy);
 	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF
