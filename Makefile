@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# `make` builds the one binary; `make demo` and `make check` fetch what they
-# need by themselves. Everything made lies in build/, everything fetched in
-# .cache/ (MMA_CACHE).
+# `make` builds the command and its start helper. `make demo` and `make check`
+# fetch what they need. Output goes to build/, downloads to .cache/ (MMA_CACHE).
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -12,13 +11,13 @@ DOCDIR   = $(PREFIX)/share/doc/mptcp-mail-attach
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 UNITDIR  = $(PREFIX)/lib/systemd/system
 RULESDIR = $(PREFIX)/lib/udev/rules.d
-# Where others look for them, whatever the prefix.
+# Independent of the prefix: other programs look for them here.
 HOOKSDIR = /usr/share/containers/oci/hooks.d
 CONFDIR  = /etc/mptcp-mail-attach
 
 CC      ?= gcc
 CLANG   ?= clang
-# Ubuntu's /usr/sbin/bpftool wants that of the running kernel; any of them will do.
+# Ubuntu's /usr/sbin/bpftool insists on the running kernel's version; any version will do.
 BPFTOOL ?= $(firstword $(lastword $(wildcard /usr/lib/linux-tools/*/bpftool)) $(wildcard /usr/sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip
 
@@ -31,7 +30,7 @@ BIN    := $(BUILD)/mptcp-mail-attach
 START  := $(BIN)-start
 VERSION := $(shell cat VERSION)
 
-# Shared, except on Debian 12, whose shared libbpf is too old for TCX (docs/decisions.md).
+# The shared libbpf, except on Debian 12, where it is too old for TCX (docs/decisions.md).
 OS := $(shell . /etc/os-release 2>/dev/null && echo "$$ID-$$VERSION_ID")
 LIBBPF ?= $(if $(filter debian-12,$(OS)),-l:libbpf.a -lelf -lz,-lbpf)
 LIBS    = $(LIBBPF) -lmnl -ljansson
@@ -40,23 +39,23 @@ WARNINGS = -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wstrict-prototypes \
 	   -Wmissing-prototypes
 HARDEN   = -fstack-protector-strong -fstack-clash-protection \
 	   -D_FORTIFY_SOURCE=3 -fPIE
-# The same sources make the same bytes in every directory, and the build id tells sources, not places.
+# Reproducible: the output and the build id depend on the sources, not on the directory.
 ANYWHERE = -ffile-prefix-map=$(CURDIR)=.
 CPPFLAGS_OURS = -D_GNU_SOURCE -Iinclude -Iloader -I$(BUILD)
 # The user's flags come last, so that they win.
 CFLAGS_OURS  = -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN) $(ANYWHERE)
 LDFLAGS_OURS = -pie -Wl,-z,relro,-z,now
-# In the byte order of the processor that builds, unless it is told another.
+# In the build machine's byte order, unless BPF_TARGET says otherwise.
 BPF_TARGET  ?= bpf
 BPF_CFLAGS   = -O2 -g -target $(BPF_TARGET) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	       -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu $(ANYWHERE)
 
-# --audit's program runs on kernels on which the others do not load.
+# A separate object: --audit's program also runs on kernels that cannot load the others.
 BPF_SRC := $(filter-out bpf/audit.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.o)
 SRC     := $(sort $(wildcard loader/*.c loader/*/*.c))
 OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
-# What a drop-in runs, in the service's own cgroup: small, hence no library.
+# The start helper of the drop-ins. It runs in the service's own cgroup, so it is small and uses no library.
 START_OBJ := $(BUILD)/start/start.o $(addprefix $(BUILD)/loader/,host/leave.o systemd/timespan.o)
 MADE    := $(BUILD)/mma.skel.h $(BUILD)/audit.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
 
@@ -97,7 +96,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(Q){ echo '#pragma GCC system_header /* not ours to lint */'; \
 	$(BPFTOOL) gen skeleton $< name $*; } > $@.tmp && mv $@.tmp $@
 
-# Which BPF object this is: what decides whether programs need replacing.
+# The build id of the BPF object. It decides whether attached programs need replacing.
 $(BUILD)/build_id.h: $(BUILD)/mma.bpf.o
 	$(Q)printf '#define MMA_BUILD_ID "%.16s"\n' "$$(sha256sum < $<)" > $@
 
@@ -107,7 +106,7 @@ $(BUILD)/version.h: VERSION | $(BUILD)/loader
 $(BUILD)/loader $(BUILD)/bpf $(BUILD)/tests:
 	$(Q)mkdir -p $@
 
-# One clear line instead of a page of compiler errors.
+# Reports missing tools in one line instead of a page of compiler errors.
 $(BUILD)/tools-ok: Makefile | $(BUILD)/bpf
 	@command -v $(CLANG) >/dev/null && command -v $(BPFTOOL) >/dev/null && \
 	command -v pkg-config >/dev/null && pkg-config --exists 'libbpf >= 1.3' libmnl jansson && \
@@ -123,7 +122,7 @@ MAN     := $(BUILD)/mptcp-mail-attach.8
 TARBALL := $(BUILD)/mptcp-mail-attach-$(VERSION).tar.gz
 EXAMPLES := $(shell cd dist && find examples -type f | LC_ALL=C sort)
 
-# The page has the date of the release, not that of the build.
+# The manual page has the date of the release, not of the build.
 RELEASED = $$(date -u -d "$$(sed -n 's/^\#\# [0-9.]*, //p' CHANGELOG.md | head -n 1)" +%s)
 
 .PHONY: man
@@ -132,9 +131,9 @@ $(MAN): man/mptcp-mail-attach.8.scd VERSION CHANGELOG.md | $(BUILD)/loader
 	$(call say,MAN)
 	$(Q)command -v scdoc >/dev/null || { echo "make: scdoc is needed for the manual page: make deps" >&2; exit 1; }
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< | SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$(RELEASED)} scdoc > $@.tmp
-	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # man(1) is to run tbl
+	$(Q)sed "1i '\\\\\" t" $@.tmp > $@ # makes man(1) run tbl
 
-# What names the command, names it where it is installed.
+# Installs a file with the command's paths changed to where they are installed.
 at_sbin = sed -e 's|/usr/sbin/mptcp|$(SBINDIR)/mptcp|' -e 's|/usr/libexec/|$(LIBEXECDIR)/|' $(1) | \
 	install -D -m $(or $(3),0644) /dev/stdin "$(DESTDIR)$(2)"
 
@@ -152,7 +151,7 @@ install: $(BIN) $(START) $(MAN)
 	$(call at_sbin,dist/containers/runtime,$(CONFDIR)/runtime,0755)
 	set -e; for e in $(EXAMPLES); do $(call at_sbin,dist/$$e,$(DOCDIR)/$$e); done
 
-# Containers whose runtime is the wrapper do not start without it.
+# Keep the wrapper while Docker names it: containers with that runtime do not start without it.
 uninstall:
 	@if grep -qs mptcp-mail-attach/runtime "$(DESTDIR)/etc/docker/daemon.json"; then \
 		echo "$(CONFDIR)/runtime stays: /etc/docker/daemon.json names it" >&2; \
@@ -167,7 +166,7 @@ uninstall:
 		"$(DESTDIR)$(UNITDIR)/mptcp-mail-attach-refresh.service"
 	rm -rf "$(DESTDIR)$(DOCDIR)"
 
-# Both from the last commit: what is not committed is not in them.
+# Both build from the last commit, without uncommitted changes.
 .PHONY: dist deb
 dist: | $(BUILD)/loader
 	git archive --format=tar.gz --prefix=mptcp-mail-attach-$(VERSION)/ -o $(TARBALL) HEAD
@@ -188,14 +187,14 @@ lint: $(MADE)
 check:
 	@tests/check
 
-# What takes too long for every time: ten million inputs for each parser, coverage, kills and failures at
-# every system call, the soaks to their end (MMA_SOAK_SECONDS bounds each of them), arm64, a
-# kernel that checks itself, and Debian without systemd.
+# Tests that take too long for every run: ten million inputs per parser, coverage, kills and failures
+# at every system call, full soaks (MMA_SOAK_SECONDS limits each of them), arm64, s390x, a debug
+# kernel, and Debian without systemd.
 .PHONY: check-long
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-containers
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-hybrid sd-containers sd-containers-sid
 
 .PHONY: demo
 demo:

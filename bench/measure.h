@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The clock of what is measured, and how it is told. */
+/* The clock for measurements, and how they are printed. */
 #ifndef MMA_MEASURE_H
 #define MMA_MEASURE_H
 
-/* This thread's processor time, nanoseconds. */
+/* This thread's processor time in nanoseconds. */
 double cpu_time(void);
 
 /* Prints "what<TAB>variant<TAB>value". */

@@ -101,7 +101,7 @@ uint64_t cgroup_begin(void)
 	find_mount();
 	snprintf(service_dir, sizeof(service_dir), "%s" SERVICE, mount_point);
 	*strrchr(service_dir, '/') = '\0';
-	mkdir(service_dir, 0755); /* left by a killed run, perhaps: the next one says so */
+	mkdir(service_dir, 0755); /* may exist; the next mkdir() reports errors */
 	service_dir[strlen(service_dir)] = '/';
 	if ((mkdir(service_dir, 0755) && errno != EEXIST) || stat(service_dir, &st))
 		err(1, "%s", service_dir);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where strip is measured: network namespaces, cgroups and programs of the
- * bench's own, without the loader. Whatever fails ends the process: err(3).
+ * Where strip is measured: network namespaces, cgroups and programs of the bench's own,
+ * without the loader. Any failure ends the process: err(3).
  */
 #ifndef MMA_PLACE_H
 #define MMA_PLACE_H
@@ -27,7 +27,7 @@ void place_go(enum where where);
 /* More devices, without addresses: x<from> to x<to>, neighbours being pairs; from an odd one. */
 void place_add_devices(int from, int to);
 
-/* A cgroup at the level of a service, and this process's membership. */
+/* A cgroup at the level of a service, and whether this process is in it. */
 uint64_t cgroup_begin(void);
 void cgroup_enter(int attached);
 void cgroup_end(void);
@@ -37,7 +37,7 @@ struct strip_maps {
 	int ports, cgroups, meta;
 };
 
-/* Copies of a program: one hook takes each program once. */
+/* Load copies of a program: one hook takes each program only once. */
 int load_empty(void);
 int load_strip(struct strip_maps *ret);
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * strip COPIES ROUNDS PAIRS: what strip adds to a packet, beside a program that
- * returns TCX_NEXT at once. Prints "what<TAB>variant<TAB>value" for each round:
- * nanoseconds, which in a guest that counts instructions as time are these.
+ * strip COPIES ROUNDS PAIRS: what strip adds to a packet, compared with a program that
+ * returns TCX_NEXT at once. Prints "what<TAB>variant<TAB>value" for each round, in
+ * nanoseconds; in a guest whose clock counts instructions these are instructions.
  *
- * A packet passes COPIES of a program, so that what one of them takes stands
- * out: what that many add, divided by their number. BPF_PROG_TEST_RUN gives its
- * packet a closed dummy for a socket, as if it were not TCP's; hence real
- * connections. A SYN is stripped once: its time is what the kernel's own
- * statistics of programs say (BPF_ENABLE_STATS), less the empty program's.
+ * A packet passes COPIES of a program, so that the cost of one stands out: the sum
+ * divided by their number. BPF_PROG_TEST_RUN would give its packet a closed dummy
+ * socket, as if it were not TCP's; so this uses real connections. A SYN can be stripped
+ * only once: its time comes from the kernel's own statistics of programs
+ * (BPF_ENABLE_STATS), minus that of the empty program.
  */
 #include "abi.h"
 #include "measure.h"
@@ -57,7 +57,7 @@ static void set_up(void)
 {
 	const struct mma_service_ref service = { .slot = 0 };
 	const struct mma_meta meta = { .abi = MMA_ABI, .levels = 1 << 2, .strip_levels = 1 << 2 };
-	const struct rlimit files = { 4 * MAX_DEVICES, 4 * MAX_DEVICES }; /* a link is one */
+	const struct rlimit files = { 4 * MAX_DEVICES, 4 * MAX_DEVICES }; /* one per link */
 	const uint32_t zero = 0;
 	uint64_t id;
 
@@ -98,7 +98,8 @@ static void test_run(int prog, const char *variant)
 	say("test_run", variant, opts.duration);
 }
 
-/* A socket of this family and type, and a connection to the PEER's or, of a datagram, nobody. */
+/* A socket of this family and type; connected to PEER's listener or, for datagrams, to
+ * nobody. */
 static int socket_to(int type, int protocol, const char *address, int listener)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
@@ -132,7 +133,7 @@ static void udp_round(const int *sockets)
 	}
 }
 
-/* Packets that HERE has sent by the device. */
+/* Packets that HERE has sent through the device. */
 static double sent_by(const char *device)
 {
 	FILE *file = fopen("/proc/thread-self/net/dev", "re");
@@ -173,7 +174,8 @@ static struct pair tcp_pair(const char *address)
 	return p;
 }
 
-/* There and back; by packets that HERE has sent, because an ACK may go alone. */
+/* There and back. Divides by the packets that HERE has sent, because an ACK may travel
+ * alone. */
 static void tcp_round(const char *what, const struct pair *pairs)
 {
 	char byte = 'x', device[8];
@@ -214,7 +216,7 @@ static void say_run_time(const char *what, const char *variant, int prog, struct
 	struct run_time after = run_time(prog);
 	double n = after.n - before.n;
 
-	if (n < SYNS || n > SYNS * 1.1) /* the kernel's own may come between */
+	if (n < SYNS || n > SYNS * 1.1) /* allows for some of the kernel's own */
 		errx(1, "%s: %.0f packets instead of %d", what, n, SYNS);
 	say(what, variant, (after.ns - before.ns) / n);
 }
@@ -246,7 +248,7 @@ static void syn_rounds(const char *suffix)
 	}
 }
 
-/* Of so many entries, the server's port included. */
+/* The cost with lists of several sizes, including the server's port. */
 static void list_growth(void)
 {
 	static const int sizes[] = { 8, 64, 1024, 8192, 65535 };
@@ -254,7 +256,7 @@ static void list_growth(void)
 	int n = 1;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		for (; n < sizes[i]; n++) /* 1 to 65535, but PORT; 0 is all ports */
+		for (; n < sizes[i]; n++) /* 1 to 65535 without PORT; 0 is all ports */
 			allow((uint16_t)(n < PORT ? n : n + 1), MMA_ROLE_CONNECT);
 		snprintf(suffix, sizeof(suffix), ":list:%d", sizes[i]);
 		syn_rounds(suffix);
@@ -295,7 +297,7 @@ static void measure_data(void)
 	}
 	for (int i = -1; i < rounds; i++) {
 		if (i < 0)
-			printf("warm\n"); /* what comes before the last such line does not count */
+			printf("warm\n"); /* lines before the last such line do not count */
 		test_run(empties[0], "empty");
 		test_run(strips[0], "strip");
 		udp_round(udp);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One thread sends and receives, and the clock is its processor time: what else
- * the machine does then matters little. The connection goes on while the program
- * comes and goes: slices with and without it lie side by side.
+ * One thread sends and receives, and the clock is its processor time, so other activity
+ * on the machine matters little. The connection continues while the program is attached
+ * and detached: slices with and without it alternate.
  */
 #include "throughput.h"
 #include "measure.h"
@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #define SLICE 5e6 /* nanoseconds */
-#define PIECE (128 * 1024) /* what iperf3 writes at once */
+#define PIECE (128 * 1024) /* as much as iperf3 writes at once */
 
 struct ends {
 	int client, server;
 };
 
-/* Bytes for each second, over some time. */
+/* Returns bytes per second, over some time. */
 static double run(const struct ends *ends, double time)
 {
 	static char piece[PIECE];
@@ -34,7 +34,7 @@ static double run(const struct ends *ends, double time)
 			ssize_t n = send(ends->client, piece, sizeof(piece), MSG_DONTWAIT);
 
 			if (n < 0)
-				n = 0; /* full; what follows makes room */
+				n = 0; /* the socket is full; the reads below make room */
 			bytes += (double)n;
 			while (recv(ends->server, piece, sizeof(piece), MSG_DONTWAIT) > 0)
 				;

@@ -3,7 +3,7 @@
 #ifndef MMA_THROUGHPUT_H
 #define MMA_THROUGHPUT_H
 
-/* Prints "throughput<TAB>none|strip<TAB>bytes each second" for each slice. */
+/* Prints "throughput<TAB>none|strip<TAB>bytes per second" for each slice. */
 void throughput(int prog, int pairs);
 
 #endif

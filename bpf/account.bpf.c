@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * account: counts the connections of attached services, per server's port and
- * role: MPTCP, fallen back, or never asked. Each once, when that is certain.
+ * account: counts the connections of attached services by server port, role and
+ * outcome: MPTCP, fell back, plain, or off the allowlist. It counts each connection
+ * once, when the outcome is certain.
  *
- * Hooks: fentry and fexit on functions that the kernel calls for MPTCP sockets
- * alone, so that a TCP socket pays nothing; for those of all services alike, so
- * that restarts are followed. These functions are internal to the kernel: where
- * one is missing nothing is counted, and all else works (loader/programs.c).
- * Changes nothing, and fails to not counting.
+ * Hooks: fentry and fexit on functions that the kernel calls only for MPTCP sockets,
+ * so TCP sockets pay nothing. The hooks are global, not per cgroup, so counting
+ * continues when a service restarts. These functions are internal to the kernel.
+ * Where one is missing, nothing is counted and everything else works
+ * (loader/attached/optional.h). Changes nothing. On failure the connection is not
+ * counted.
  */
 #include "allowlist.h"
 #include "service.h"
@@ -23,32 +25,31 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* As in upgrade: of two builds that see the same, the one that `meta` names
- * counts. */
+/* As in upgrade: if two builds see an event, only the one that `meta` names counts. */
 extern const volatile __u64 own_build;
 
 /*
- * The kernel leaves a program out that it finds running on this CPU already: amid
- * one connection in a system call, a packet's interrupt may bring the next one.
- * So mptcp_event, which comes from both, has two programs, one of which runs
- * always. Who enters the connection here counts it; the other one takes it out.
- * Left over where only one ran: the least recently used goes.
+ * The kernel skips a program that is already running on this CPU: softirq may handle one
+ * connection while it interrupts a system call on another. mptcp_event is called in both,
+ * so it has two programs, and at least one of them runs. The first one adds an entry
+ * here and counts; the second one deletes the entry. If only one ran, its entry stays
+ * until the LRU evicts it.
  */
-struct claim {
-	__u64 socket; /* the address of what the event is about */
+struct mma_claim {
+	__u64 socket; /* address of the socket that the event is about */
 	__u64 what; /* enum mma_connection */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct claim);
+	__type(key, struct mma_claim);
 	__type(value, __u8);
 } account_claims SEC(".maps");
 
 static __always_inline bool is_counted_here(const struct sock *sk, enum mma_connection what)
 {
-	struct claim claim = { .socket = (__u64)sk, .what = what };
+	struct mma_claim claim = { .socket = (__u64)sk, .what = what };
 	__u8 value = 0;
 
 	if (!bpf_map_update_elem(&account_claims, &claim, &value, BPF_NOEXIST))
@@ -62,7 +63,7 @@ static __always_inline void add(const struct mma_account_key *key, enum mma_conn
 	struct mma_account fresh = {}, *account;
 
 	fresh.counters[what] = 1;
-	/* Another CPU may enter the key first. */
+	/* Another CPU may add the key first. */
 	for (int try = 0; try < 2; try++) {
 		account = bpf_map_lookup_elem(&accounts, key);
 		if (account) {
@@ -75,11 +76,11 @@ static __always_inline void add(const struct mma_account_key *key, enum mma_conn
 	count(key->slot, MMA_UNACCOUNTED);
 }
 
-/* Every socket here begins as a TCP socket does. So it is taken for one: for each
- * type that is read, libbpf goes through all the kernel's. */
+/* Every socket here starts with a struct inet_connection_sock, so all are read as
+ * tcp_sock: each further type would cost libbpf another search of the kernel's types. */
 #define AS_SOCK(s) (((const struct tcp_sock *)(s))->inet_conn.icsk_inet.sk)
 
-/* claimed: whose event it is, where two programs see it; or NULL. */
+/* claimed: the socket of an event that two programs see; NULL if only one sees it. */
 static __always_inline void account(const struct sock *sk, enum mma_role role,
 				    enum mma_connection what, const struct sock *claimed)
 {
@@ -111,11 +112,11 @@ static __always_inline struct mptcp_subflow_context *subflow_of(const struct soc
 }
 
 /*
- * Whether a connection that ends had begun as MPTCP and then, before either end
- * could be sure of it, fell back: the options were lost on the way (to a fast
- * open's child, too, which exists before the handshake). The kernel tells of
- * that by clearing mp_capable alone. Once the subflow is given up (request_mptcp,
- * and nothing else, is set then) that is no longer known.
+ * Whether a connection that now ends began as MPTCP but fell back before either end
+ * could be sure: the options were lost on the way. (A Fast Open child can lose them,
+ * too: it exists before the handshake is complete.) The only trace is that mp_capable
+ * is cleared. Once the kernel has given up the subflow, only request_mptcp is set, and
+ * this is no longer known: false.
  */
 static __always_inline bool gave_up(const struct mptcp_sock *msk)
 {
@@ -135,7 +136,7 @@ static __always_inline int event(int type, const struct mptcp_sock *msk, const s
 	switch (type) {
 	case MPTCP_EVENT_ESTABLISHED:
 		what = MMA_CONN_MPTCP;
-		sk = ssk; /* a client's own may not have its address yet */
+		sk = ssk; /* a client's MPTCP socket may not have its address yet */
 		break;
 	case MPTCP_EVENT_SUB_ESTABLISHED:
 		what = MMA_CONN_SUBFLOWS;
@@ -169,10 +170,11 @@ int BPF_PROG(account_event_2, int type, const struct mptcp_sock *msk, const stru
 	return event(type, msk, ssk);
 }
 
-/* An MPTCP listener's new connection becomes a TCP socket. One that was asked
- * for MPTCP has a context by now, without a connection; the others that come
- * here are joins, and connections that nobody accepts any more. One program: for
- * new connections the kernel calls it in the packet's interrupt alone. */
+/* A new connection of an MPTCP listener becomes a TCP socket. If the client requested
+ * MPTCP, the socket has a context by now, but no MPTCP socket (conn); if not, it has no
+ * context. The others that come here are joins, and connections that nobody will
+ * accept. One program is enough: for new connections the kernel calls this function
+ * only in softirq. */
 SEC("fentry/mptcp_subflow_drop_ctx")
 int BPF_PROG(account_accept, const struct sock *ssk)
 {
@@ -193,9 +195,9 @@ static __always_inline bool is_syn(const struct sk_buff *skb)
 	return flags & TCP_SYN;
 }
 
-/* The SYN-ACK of a connection that we asked for has been read. It is called for
- * later packets, too. With MPTCP there is more to come: the event. One program:
- * only a connection over loopback gets here in a system call. */
+/* The kernel has read the SYN-ACK that answers our SYN. It calls this function for
+ * later packets, too. If the connection is MPTCP, mptcp_event follows and counts it.
+ * One program is enough: only connections over loopback get here in a system call. */
 SEC("fexit/subflow_finish_connect")
 int BPF_PROG(account_connect, const struct sock *ssk, const struct sk_buff *skb)
 {
@@ -207,7 +209,7 @@ int BPF_PROG(account_connect, const struct sock *ssk, const struct sk_buff *skb)
 	if (SUBFLOW_IS(subflow, mp_capable) || SUBFLOW_IS(subflow, request_join))
 		return 0;
 	asked = SUBFLOW_IS(subflow, request_mptcp);
-	/* After some SYNs without an answer the kernel asks no more. */
+	/* After several unanswered SYNs the kernel no longer requests MPTCP. */
 	if (!asked && bpf_core_field_exists(subflow->mpc_drop))
 		asked = SUBFLOW_IS(subflow, mpc_drop);
 	account(ssk, MMA_ROLE_CONNECT, asked ? MMA_CONN_FELL_BACK : MMA_CONN_PLAIN, NULL);

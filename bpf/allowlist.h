@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the allowlist says of a port. */
+/* The lookup of a port in the allowlist. */
 #ifndef MMA_ALLOWLIST_H
 #define MMA_ALLOWLIST_H
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * audit: counts which ports the sockets of one cgroup, and of those below it,
- * listen on, connect to and are reached at, and which command it was.
+ * audit: counts the ports on which the sockets of one cgroup and its descendants
+ * listen, connect and accept, and the command that did it.
  *
- * Hook: sock_ops on that cgroup, which since 4.15 is called for TCP alone, for
- * the sockets of MPTCP, too, and only when something of this kind happens:
- * bind(2) of a client's source port and UDP do not get here. An object of its
- * own: it needs no trampoline and none of the other programs' maps.
+ * Hook: sock_ops on that cgroup. Since Linux 4.15 the kernel calls it only for
+ * TCP, MPTCP's sockets included, and only on such events. It does not see UDP, nor
+ * bind(2) of a client's source port. A separate object: it needs no trampoline and
+ * none of the other programs' maps.
  *
- * Changes nothing: it returns 1 and leaves the reply as it is, for every
- * operation. Fails to not counting.
+ * Changes nothing: it always returns 1 and leaves the reply as it is. On failure
+ * the event is not counted.
  */
 #include "audit_abi.h"
 #include "tcp.h"
@@ -23,8 +23,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* What was seen -> how often. Written here, read by the loader at the end. Full:
- * counted in `lost`. */
+/* event -> count. Written here; the loader reads it at the end. Full: events
+ * with a new key are counted in `lost`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -39,7 +39,7 @@ static __always_inline void count(const struct mma_audit_key *key)
 {
 	__u64 one = 1, *n;
 
-	/* Another CPU may enter the key first. */
+	/* Another CPU may add the key first. */
 	for (int try = 0; try < 2; try++) {
 		n = bpf_map_lookup_elem(&seen, key);
 		if (n) {
@@ -63,15 +63,15 @@ static __always_inline bool is_loopback(__u32 family, __u32 ip4, __u32 a, __u32 
 	return !c && bpf_ntohl(d) == 1;
 }
 
-/* In a system call the caller's name. Additional subflows of MPTCP are connected
- * by a kernel thread: false. */
+/* Reads the name of the process that is in a system call. False for a kernel
+ * thread, which connects MPTCP's additional subflows. */
 static __always_inline bool read_command(struct mma_audit_key *key)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return false;
-	/* Of the process: a thread's own name tells less. */
+	/* The name of the process, which says more than that of the thread. */
 	BPF_CORE_READ_STR_INTO(&key->command, task, group_leader, comm);
 	return true;
 }
@@ -90,7 +90,7 @@ int audit(struct bpf_sock_ops *ctx)
 		key.event = MMA_AUDIT_CONNECT;
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		/* In the interrupt of the packet: current is anyone. */
+		/* In softirq: current is an arbitrary task. */
 		key.event = MMA_AUDIT_ACCEPT;
 		passive = true;
 		break;

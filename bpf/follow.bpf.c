@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * follow: keeps `cgroups` true while cgroups come and go. A cgroup made at an
- * attached path is attached before any process can enter it; a removed one
- * leaves at once, and is remembered in `departed` for the sockets it left.
+ * follow: keeps `cgroups` current as cgroups come and go. A cgroup created at an
+ * attached path is attached before any process can enter it. A removed cgroup is
+ * detached at once; `departed` remembers it for the sockets that it leaves behind.
  *
- * Hooks: tp_btf on cgroup_mkdir and cgroup_rmdir, which the kernel calls from
- * mkdir(2) and rmdir(2) themselves, under a lock that serialises them. They
- * fire for v1 hierarchies, too. Fails to "not attached": plain TCP.
+ * Hooks: tp_btf on cgroup_mkdir and cgroup_rmdir. The kernel fires them within
+ * mkdir(2) and rmdir(2), under a lock that serializes them, and for v1 hierarchies,
+ * too. On failure the cgroup is not attached: plain TCP.
  */
 #include "maps.h"
 #include <bpf/bpf_core_read.h>
@@ -14,7 +14,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* A key of `paths` is as large as a BPF stack: it is put together here. */
+/* Scratch space: a key of `paths` would fill the BPF stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -44,7 +44,7 @@ int BPF_PROG(follow_mkdir, struct cgroup *cgrp, const char *path)
 		return 0;
 	__builtin_memset(key, 0, sizeof(*key));
 	len = bpf_probe_read_kernel_str(key->path, sizeof(key->path), path);
-	/* A full buffer was cut off: such a path cannot be attached. */
+	/* A path that fills the buffer may be truncated, and cannot be attached. */
 	if (len <= 1 || len == sizeof(key->path))
 		return 0;
 	attached = bpf_map_lookup_elem(&paths, key);
@@ -52,7 +52,7 @@ int BPF_PROG(follow_mkdir, struct cgroup *cgrp, const char *path)
 		return 0;
 	service.slot = attached->slot;
 	id = cgrp->kn->id;
-	/* There already: while another build takes over, it has been here. */
+	/* The id exists if another build's program, during a takeover, was here first. */
 	if (!bpf_map_update_elem(&cgroups, &id, &service, BPF_NOEXIST))
 		count(service.slot, MMA_RESTARTS);
 	return 0;

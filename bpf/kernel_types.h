@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few kernel types that the programs read, as CO-RE needs them: only the
- * fields that are used, relocated by libbpf against the running kernel's BTF.
- * Nothing here comes from the build machine's kernel.
+ * The few kernel types that the programs read, with only the fields that they use.
+ * libbpf relocates them against the running kernel's BTF (CO-RE). Nothing here comes
+ * from the build machine's kernel.
  */
 #ifndef MMA_KERNEL_TYPES_H
 #define MMA_KERNEL_TYPES_H
@@ -31,15 +31,15 @@ struct cgroup {
 	struct {
 		void *effective[0]; /* struct bpf_prog_array *, by enum cgroup_bpf_attach_type */
 	} bpf;
-	struct cgroup *ancestors[0]; /* by level, itself last */
+	struct cgroup *ancestors[0]; /* by level; the last one is the cgroup itself */
 } __core;
 
 enum cgroup_bpf_attach_type {
-	CGROUP_SETSOCKOPT = 1, /* the kernel's own, by CO-RE */
+	CGROUP_SETSOCKOPT = 1, /* CO-RE inserts the kernel's value */
 };
 
 struct bpf_prog_array_item {
-	void *prog; /* NULL: the end */
+	void *prog; /* NULL: end of the array */
 } __core;
 
 struct bpf_prog_array {
@@ -51,12 +51,12 @@ struct sock_cgroup_data {
 } __core;
 
 struct sock_common {
-	__be16 skc_dport; /* the remote one */
-	__u16 skc_num; /* the local one, in host order */
+	__be16 skc_dport; /* remote port, network order */
+	__u16 skc_num; /* local port, host order */
 	volatile unsigned char skc_state;
 	unsigned char skc_reuse : 4; /* SO_REUSEADDR */
 	unsigned char skc_reuseport : 1;
-	struct sock *skc_listener; /* of a request: rsk_listener */
+	struct sock *skc_listener; /* of a request socket: rsk_listener */
 } __core;
 
 struct sock {
@@ -71,7 +71,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
+	void *icsk_ulp_data; /* of a subflow: struct mptcp_subflow_context * */
 } __core;
 
 struct tcp_sock {
@@ -115,11 +115,11 @@ struct dst_entry {
 
 struct sk_buff {
 	unsigned char *head, *data;
-	__u16 network_header, transport_header; /* from head */
+	__u16 network_header, transport_header; /* offsets from head */
 	struct net_device *dev;
 	struct sock *sk;
-	unsigned long _skb_refdst; /* struct dst_entry *, and flags below it */
-	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info */
+	unsigned long _skb_refdst; /* struct dst_entry *, with flags in the low bits */
+	unsigned long _nfct; /* struct nf_conn *, with enum ip_conntrack_info in the low bits */
 } __core;
 
 union nf_inet_addr {
@@ -155,14 +155,14 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 } __core;
 
-/* Linux 6.3 and later; before, it had an array. */
+/* Since Linux 6.3; before, it was an array. */
 typedef struct {
 	__u64 val;
 } __core kernel_cap_t;
 
 struct cred {
 	kernel_cap_t cap_permitted;
-	struct user_namespace *user_ns; /* in which the capabilities hold */
+	struct user_namespace *user_ns; /* the capabilities hold there */
 } __core;
 
 struct task_struct {
@@ -183,7 +183,7 @@ struct ctl_table_header {
 } __core;
 
 struct mptcp_pm_data {
-	__u8 server_side; /* 1: this end has accepted */
+	__u8 server_side; /* 1: this end accepted the connection */
 } __core;
 
 struct mptcp_sock {
@@ -205,5 +205,18 @@ struct mptcp_pernet {
 	struct ctl_table_header *ctl_table_hdr;
 	__u8 mptcp_enabled;
 } __core;
+
+/*
+ * BTF ids of kernel structs, for bpf_rdonly_cast(). The loader sets each number_of_NAME
+ * to the id of struct NAME before the load. 0: this kernel has no such struct, and the
+ * verifier refuses the cast. CO-RE's own ids would be wrong: libbpf gets only a few of
+ * the kernel's types, and there the ids differ (loader/host/kernel_types.h).
+ */
+extern const volatile __u32 number_of_list_head;
+extern const volatile __u32 number_of_sock;
+extern const volatile __u32 number_of_inet_sock;
+extern const volatile __u32 number_of_tcp_sock;
+extern const volatile __u32 number_of_mptcp_sock;
+extern const volatile __u32 number_of_mptcp_pernet;
 
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * locate: finds, once at load, the id under which MPTCP registered its state
- * of network namespaces. Run by the loader with BPF_PROG_TEST_RUN, attached
- * nowhere. Fails by returning 0, and then nothing is armed.
+ * locate: finds, once at load, the id under which MPTCP registered its state of a
+ * network namespace. The loader runs it with BPF_PROG_TEST_RUN; it is never
+ * attached. On failure it returns 0, and the loader arms nothing.
  *
- * The id is a static variable of the kernel (mptcp_pernet_id) that not every
- * kernel shows in kallsyms. So every slot of net->gen is looked at, and MPTCP's
- * is the one whose first sysctl points back into it (mptcp_pernet_new_table):
- * no other structure does that.
+ * The id is a static variable of the kernel (mptcp_pernet_id) that not every kernel
+ * exports in kallsyms. So locate checks every slot of net->gen. MPTCP's is the one
+ * whose first sysctl points back into the structure (mptcp_pernet_new_table); no
+ * other structure does that.
  */
 #include "mptcp_pernet.h"
 #include <linux/bpf.h>
@@ -34,8 +34,8 @@ static __always_inline bool is_mptcp(struct mptcp_pernet *p)
 struct search {
 	struct net_generic *gen;
 	__u32 len; /* of gen->ptr */
-	__u32 found; /* the id that is MPTCP's, 0 so far none */
-	bool doubt; /* a second one is */
+	__u32 found; /* MPTCP's id; 0: none so far */
+	bool doubt; /* more than one id matched */
 };
 
 static long look_at(__u64 id, void *data)

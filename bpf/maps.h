@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every map, defined once for all programs: weak, so that the linker of
- * libbpf merges them in the one object. Values: include/abi.h.
+ * Every shared map, defined once for all programs. They are weak, so that libbpf's
+ * linker merges them in the one object. include/abi.h has the values.
  */
 #ifndef MMA_MAPS_H
 #define MMA_MAPS_H
@@ -10,7 +10,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-/* port -> roles. Written by the loader and by bpftool; holds every port. */
+/* port -> roles. Written by the loader and by bpftool. Never full: it has room for
+ * every port. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -19,8 +20,8 @@ struct {
 	__type(value, __u8);
 } ports __weak SEC(".maps");
 
-/* cgroup id -> service, of the cgroups that exist. Written by the loader and
- * by follow. Full: the new cgroup stays TCP. */
+/* cgroup id -> service, for cgroups that exist. Written by the loader and by
+ * follow. Full: the new cgroup stays TCP. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -29,9 +30,8 @@ struct {
 	__type(value, struct mma_service_ref);
 } cgroups __weak SEC(".maps");
 
-/* cgroup id -> service, of cgroups that were attached and whose sockets may
- * live on: strip still covers them. Written by follow and by --detach. Full:
- * the least recently used goes. */
+/* cgroup id -> service, for departed cgroups: strip still handles their sockets.
+ * Written by follow and by --detach. Full: evicts the least recently used entry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MMA_MAX_DEPARTED);
@@ -39,7 +39,7 @@ struct {
 	__type(value, struct mma_service_ref);
 } departed __weak SEC(".maps");
 
-/* attached path -> slot. Written by the loader only. Full: --cgroup fails. */
+/* attached path -> slot. Written only by the loader. Full: --cgroup fails. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -48,8 +48,8 @@ struct {
 	__type(value, struct mma_path);
 } paths __weak SEC(".maps");
 
-/* network namespace cookie -> covered: every interface of it carries strip.
- * Written by the loader only. Full: --cgroup fails. */
+/* The covered network namespaces, by cookie. Written only by the loader. Full:
+ * --cgroup fails. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -58,7 +58,8 @@ struct {
 	__type(value, struct mma_netns);
 } netns __weak SEC(".maps");
 
-/* slot -> counters. Written by the programs; zeroed when a slot is given out. */
+/* slot -> counters. Written by the programs; the loader zeroes a slot when it
+ * assigns it. One entry per slot: never full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MMA_MAX_SERVICES);
@@ -66,8 +67,8 @@ struct {
 	__type(value, struct mma_stats);
 } stats __weak SEC(".maps");
 
-/* service, port and role -> connections. Written by account; a slot's entries go
- * with it. Full: counted as MMA_UNACCOUNTED. */
+/* service, port and role -> connections. Written by account; a slot's entries are
+ * deleted with it. Full: the connection counts as MMA_UNACCOUNTED. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -76,8 +77,7 @@ struct {
 	__type(value, struct mma_account);
 } accounts __weak SEC(".maps");
 
-/* What the list grants, in short. Written by the loader and by watch_list, each
- * its own entry. */
+/* What the allowlist grants. The loader and watch_list write one entry each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MMA_N_SUMMARIES);
@@ -85,8 +85,8 @@ struct {
 	__type(value, struct mma_summary);
 } summary __weak SEC(".maps");
 
-/* The storage of an MPTCP socket: what it was given before it connects. Written by
- * repair; gone with the socket. No memory: the option fails as without repair. */
+/* Storage of an MPTCP socket: the options that were set before connect(). Written by
+ * repair; freed with the socket. Out of memory: the option fails as without repair. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -94,7 +94,8 @@ struct {
 	__type(value, struct mma_asked);
 } asked __weak SEC(".maps");
 
-/* What this attachment is, and the levels in use. Written by the loader only. */
+/* The attached build, what it knows of the kernel, and the cgroup levels in use.
+ * Written only by the loader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -103,9 +104,9 @@ struct {
 } meta __weak SEC(".maps");
 
 /*
- * Reads a number after all that was done before, and before any look-up that
- * follows. An atomic operation that fetches is a full barrier in the kernel's memory
- * model; this one adds nothing, which the compiler must not know.
+ * Reads *number after all earlier accesses and before all later lookups. An atomic
+ * operation that fetches is a full barrier in the kernel's memory model. This one
+ * adds 0; barrier_var() keeps the compiler from knowing that.
  */
 static __always_inline __u32 read_in_order(__u32 *number)
 {
@@ -115,7 +116,7 @@ static __always_inline __u32 read_in_order(__u32 *number)
 	return __sync_fetch_and_add(number, nothing);
 }
 
-/* One counter of a service: +1. A slot out of range counts nothing. */
+/* Increments a counter of a service. Does nothing if the slot is out of range. */
 static __always_inline void count(__u32 slot, enum mma_counter counter)
 {
 	struct mma_stats *s = bpf_map_lookup_elem(&stats, &slot);

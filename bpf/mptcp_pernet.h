@@ -23,15 +23,15 @@ static __always_inline struct mptcp_pernet *pernet_at(struct net_generic *gen, _
 
 extern void *bpf_rdonly_cast___pernet(const void *object, __u32 type) __ksym;
 
-/* The same without a helper call: what cannot be read, reads as 0. */
+/* The same without a helper call. Unreadable memory reads as 0. */
 static __always_inline struct mptcp_pernet *typed_pernet_at(struct net_generic *gen, __u32 id)
 {
 	__u64 offset = bpf_core_field_offset(struct net_generic, ptr) + (__u64)id * sizeof(void *);
-	/* Any type that begins with a pointer. */
-	struct list_head *slot = bpf_rdonly_cast___pernet(
-		(char *)gen + offset, bpf_core_type_id_kernel(struct list_head));
+	/* Any type that begins with a pointer will do. */
+	struct list_head *slot =
+		bpf_rdonly_cast___pernet((char *)gen + offset, number_of_list_head);
 
-	return bpf_rdonly_cast___pernet(slot->next, bpf_core_type_id_kernel(struct mptcp_pernet));
+	return bpf_rdonly_cast___pernet(slot->next, number_of_mptcp_pernet);
 }
 
 #endif

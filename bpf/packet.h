@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where the TCP header of a packet lies, on any kind of device. */
+/* Finds the TCP header of a packet, on any kind of device. */
 #ifndef MMA_PACKET_H
 #define MMA_PACKET_H
 
@@ -24,17 +24,16 @@ struct tcp_header {
 	__u8 flags;
 	__u16 source, dest; /* ports, network order */
 	bool ipv6;
-	__u32 saddr[4], daddr[4]; /* network order; IPv4 in the first */
+	__u32 saddr[4], daddr[4]; /* network order; IPv4 only in [0] */
 };
 
-/* Where the IP header starts: the kernel knows, and so a device without an
- * Ethernet header (tun, WireGuard) or with a VLAN tag in the packet needs no
- * parsing. */
+/* Where the IP header starts, as the kernel knows it. So devices without an
+ * Ethernet header (tun, WireGuard) and VLAN tags in the packet need no parsing. */
 static __always_inline __u32 network_offset(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
 
-	/* Read as numbers: the verifier has no arithmetic for these pointers. */
+	/* As numbers: the verifier allows no arithmetic on these pointers. */
 	__u64 head = (__u64)BPF_CORE_READ(skb, head);
 	__u64 data = (__u64)BPF_CORE_READ(skb, data);
 
@@ -80,7 +79,7 @@ static __always_inline bool read_ipv6(struct __sk_buff *ctx, __u32 at, struct tc
 	return next == IPPROTO_TCP;
 }
 
-/* False: not TCP, a later fragment, or not a header that can be read. */
+/* False if the packet is not TCP, is a later fragment, or cannot be parsed. */
 static __always_inline bool find_tcp(struct __sk_buff *ctx, struct tcp_header *tcp)
 {
 	__u32 at = network_offset(ctx);

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * repair: answers the few socket options that work on TCP, fail on MPTCP, and
- * that mail servers use, where that is the truth:
+ * repair: answers a few socket options that mail servers use, and that work on TCP but
+ * fail on MPTCP. It answers only where the answer is true:
  *
- *	get IP_OPTIONS		"no such option" in place of "not supported": what a
- *				server takes for "none", as is so
- *	get TCP_MAXSEG		that of the first subflow; Linux 6.18 does so itself
- *	set TCP_QUICKACK	accepted: a hint, about which the kernel is free
- *	set TCP_USER_TIMEOUT,	accepted before connect(), kept, and given to the first
- *	    TCP_SYNCNT		subflow as it connects; read, the value that was kept
+ *	get IP_OPTIONS		"no such option" instead of "not supported": servers
+ *				take it as "none", which is the case
+ *	get TCP_MAXSEG		that of the first subflow; Linux 6.18 does this itself
+ *	set TCP_QUICKACK	accepted: a hint that the kernel is free to ignore
+ *	set TCP_USER_TIMEOUT,	accepted before connect(), kept, and set on the first
+ *	    TCP_SYNCNT		subflow when it connects; get returns the kept value
  *
- * A connection that was given TCP_USER_TIMEOUT is plain TCP, on every port: strip sees
- * to that. TCP_SYNCNT is over with the handshake, which has
- * one subflow alone.
+ * strip makes a connection with TCP_USER_TIMEOUT plain TCP, on every port. TCP_SYNCNT
+ * matters only during the handshake, which has a single subflow.
  *
- * Hooks: cgroup/getsockopt, behind the kernel, cgroup/setsockopt, before it, and
- * cgroup/connect4 and 6, which see the subflow, on each attached cgroup. All run with
- * the socket locked. Fails to the kernel's own answer: on every socket but MPTCP's,
- * on one that has fallen back (there the kernel hands options on to TCP), where
- * strip does not reach, and for every option that promises what nothing keeps
- * (TCP_MD5SIG, TCP_ULP, ...).
+ * Hooks on each attached cgroup: cgroup/getsockopt, after the kernel;
+ * cgroup/setsockopt, before it; cgroup/connect4 and connect6, which see the subflow.
+ * All run with the socket locked. On failure the kernel's own answer stands, as it does
+ * for sockets that are not MPTCP, for sockets that have fallen back (the kernel passes
+ * their options to TCP), for the last two options outside covered namespaces, and for
+ * every option that nothing would honour (TCP_MD5SIG, TCP_ULP, ...).
  */
 #include "maps.h"
 #include "kernel_types.h"
@@ -34,22 +33,21 @@
 #define TCP_QUICKACK 12
 #define TCP_USER_TIMEOUT 18
 #define MAX_SYNCNT 127 /* MAX_TCP_SYNCNT */
-#define MAX_NESTED 8 /* attached cgroups, one in another, with which an option writes back */
+#define MAX_NESTED 8 /* number of nested attached cgroups up to which is_alone() can tell */
 #define ENOPROTOOPT 92
 #define EOPNOTSUPP 95
 
-/* MPTCP_FALLBACK_DONE of net/mptcp/protocol.h, a bit of mptcp_sock.flags that no
- * type of the kernel tells: 2 in Linux 6.12 to 7.3, 4 in 6.1. */
+/* MPTCP_FALLBACK_DONE of net/mptcp/protocol.h, a bit number in mptcp_sock.flags. It is
+ * a macro, so BTF does not have it: 2 in Linux 6.12 to 7.3, 4 in 6.1. */
 #define FALLBACK_DONE (1 << 2)
 
 char LICENSE[] SEC("license") = "GPL";
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
 
-#define cast_to(type, object) \
-	((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))
+#define cast_to(type, object) ((struct type *)bpf_rdonly_cast(object, number_of_##type))
 
-/* The MPTCP socket; NULL: another one. */
+/* NULL if it is not an MPTCP socket. */
 static __always_inline struct mptcp_sock *mptcp_of(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -57,7 +55,7 @@ static __always_inline struct mptcp_sock *mptcp_of(struct bpf_sockopt *ctx)
 	return sk && sk->protocol == IPPROTO_MPTCP ? cast_to(mptcp_sock, sk) : NULL;
 }
 
-/* Options came with the SYN if at all: MPTCP cannot set them. */
+/* IP options can only have come with the peer's SYN: MPTCP cannot set them. */
 static __always_inline bool has_ip_options(struct mptcp_sock *msk)
 {
 	struct sock *first = msk->first;
@@ -81,7 +79,7 @@ static __always_inline void tell_maxseg(struct bpf_sockopt *ctx, struct mptcp_so
 	bpf_set_retval(0);
 }
 
-/* With the peer's key, so not fallen back in the handshake, and not later. */
+/* The peer's key is known: no fallback in the handshake. Nor was there one later. */
 static __always_inline bool speaks_mptcp(struct mptcp_sock *msk)
 {
 	return msk->can_ack && !(msk->flags & FALLBACK_DONE);
@@ -98,8 +96,8 @@ static __always_inline __u32 bit_of(int option)
 	return 0;
 }
 
-/* The first subflow has it, or will have it; not a listener's. After a fallback the
- * kernel answers. */
+/* Returns the value that the first subflow has or will get; not for listeners. After a
+ * fallback the kernel answers. */
 static __always_inline void tell_asked(struct bpf_sockopt *ctx, __u32 bit)
 {
 	struct mma_asked *kept = bpf_sk_storage_get(&asked, ctx->sk, NULL, 0);
@@ -133,7 +131,8 @@ int repair_get(struct bpf_sockopt *ctx)
 	return 1;
 }
 
-/* As servers do, before they listen: their connections would be given nothing. */
+/* Servers do one of these before they listen. The connections that they accept would
+ * not inherit the option. */
 static __always_inline bool may_come_to_listen(struct bpf_sockopt *ctx)
 {
 	struct sock *sk = cast_to(sock, ctx->sk);
@@ -142,7 +141,7 @@ static __always_inline bool may_come_to_listen(struct bpf_sockopt *ctx)
 	       BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_reuseport);
 }
 
-/* A socket that may still connect, and whose SYN strip will see. */
+/* Whether the socket may still connect, and strip will see its SYN. */
 static __always_inline bool can_hand_over(struct bpf_sockopt *ctx)
 {
 	__u64 cookie = bpf_get_netns_cookie(ctx);
@@ -151,7 +150,7 @@ static __always_inline bool can_hand_over(struct bpf_sockopt *ctx)
 	       bpf_map_lookup_elem(&netns, &cookie);
 }
 
-/* What TCP refuses, the kernel refuses here as well. */
+/* False for values that TCP refuses: then the kernel refuses the option. */
 static __always_inline bool keep(struct bpf_sockopt *ctx, __u32 bit)
 {
 	int *given = ctx->optval;
@@ -186,16 +185,16 @@ static __always_inline bool accepts(struct bpf_sockopt *ctx, struct mptcp_sock *
 	return bit && can_hand_over(ctx) && keep(ctx, bit);
 }
 
-/* What is at this address of the kernel's, a pointer. */
+/* Reads the pointer at a kernel address. */
 static __always_inline void *pointer_at(const char *address)
 {
 	return cast_to(list_head, address)->next; /* any type that begins with one */
 }
 
 /*
- * Whether no program but this sees the options of this socket: it is there more than
- * once where a cgroup and one above it are attached. CO-RE does not relocate an
- * index that varies, so the places are reckoned.
+ * Whether this is the only program in the socket's array of effective programs. The
+ * array has it several times if attached cgroups are nested. CO-RE cannot relocate a
+ * variable index, so this computes the addresses.
  */
 static __always_inline bool is_alone(struct bpf_sockopt *ctx)
 {
@@ -222,10 +221,10 @@ static __always_inline bool is_alone(struct bpf_sockopt *ctx)
 }
 
 /*
- * With a length of 0, the option's handler gets the caller's own buffer and length,
- * as if there were no program (one writes into it: IPV6_FLOWLABEL_MGR). Another
- * program would see that 0, or have written what is then lost: where there is one,
- * what it leaves is left.
+ * With a length of 0, the kernel passes the caller's own buffer and length to the
+ * option's handler, as it does without a program. One handler writes into that buffer
+ * (IPV6_FLOWLABEL_MGR). But another program would see the 0, or lose what it wrote. So
+ * if there is one, the length stays as it is.
  */
 SEC("cgroup/setsockopt")
 int repair_set(struct bpf_sockopt *ctx)
@@ -233,7 +232,7 @@ int repair_set(struct bpf_sockopt *ctx)
 	struct mptcp_sock *msk = mptcp_of(ctx);
 
 	if (msk && accepts(ctx, msk))
-		ctx->optlen = -1; /* done: the kernel is not asked */
+		ctx->optlen = -1; /* done: skip the kernel's handler */
 	else if (ctx->optlen > 0 && is_alone(ctx))
 		ctx->optlen = 0;
 	return 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whose socket or task it is: the nearest attached ancestor of a cgroup. The one
- * walk over ancestors. It starts from a struct cgroup that was read once: a task
- * may be moved between two helper calls that each ask for its cgroup.
+ * Finds the service of a socket or task: the nearest attached ancestor of its
+ * cgroup. This is the only walk over ancestors. It starts from a struct cgroup that
+ * was read once, because a task may move to another cgroup between two helper calls.
  */
 #ifndef MMA_SERVICE_H
 #define MMA_SERVICE_H
@@ -11,12 +11,12 @@
 #include <bpf/bpf_core_read.h>
 
 struct service_search {
-	__u64 cgroup; /* a struct cgroup; a number, with which the verifier computes */
-	__u64 levels; /* bit n: look n levels below the root, which cannot be attached */
-	int level; /* the first to look at, from there upwards; not below the cgroup's */
-	bool departed; /* also cgroups that were attached and are gone */
+	__u64 cgroup; /* struct cgroup *, as a number: the verifier allows arithmetic on it */
+	__u64 levels; /* bit n: look n levels below the root (bit 0 is unused) */
+	int level; /* where to start, going up; not below the cgroup's own level */
+	bool departed; /* also match departed cgroups */
 	bool found; /* out */
-	__u32 slot; /* out, if found: of the service */
+	__u32 slot; /* out, if found: the service's */
 };
 
 static long look_at_level(__u64 step, void *data)
@@ -46,7 +46,7 @@ static long look_at_level(__u64 step, void *data)
 	return 1;
 }
 
-/* From search->level, which is the cgroup's own or above it, to the root. */
+/* Walks up from search->level, the cgroup's own or one above it, to the root. */
 static __always_inline bool find_service(struct service_search *search)
 {
 	if (search->level > MMA_MAX_LEVEL)
@@ -56,7 +56,7 @@ static __always_inline bool find_service(struct service_search *search)
 	return search->found;
 }
 
-/* Of the service in whose cgroup a socket was made, or whose is gone by now. */
+/* Finds the service in whose cgroup, by now perhaps departed, a socket was created. */
 static __always_inline bool find_service_of_socket(__u64 cgroup, __u64 levels, __u32 *ret_slot)
 {
 	struct service_search search = { .cgroup = cgroup, .levels = levels, .departed = true };

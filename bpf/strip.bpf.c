@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * strip: keeps ports off the allowlist plain TCP on the wire. Of a SYN or
- * SYN-ACK that a socket of an attached (or departed) cgroup sends, it overwrites
- * MP_CAPABLE with NOPs if the server's port is not allowed in the socket's
- * role: the peer then answers as plain TCP, and the kernel falls back. Also of the
- * SYN of a socket that was given TCP_USER_TIMEOUT (repair), which MPTCP has not.
+ * strip: keeps ports off the allowlist plain TCP on the wire. When a socket of an
+ * attached or departed cgroup sends a SYN or SYN-ACK, and the server's port is not
+ * allowed in the socket's role, strip overwrites MP_CAPABLE with NOPs. The peer then
+ * answers as plain TCP, and the kernel falls back. It does the same to the SYN of a
+ * socket that was given TCP_USER_TIMEOUT (repair), which MPTCP lacks.
  *
- * Hook: TCX egress of every interface of a covered namespace, first in order;
- * TCX_NEXT. A packet that it cannot read stays as it is; a SYN-ACK whose listener
- * it cannot find is stripped: plain TCP. A packet that it should strip and cannot
- * write (out of memory) is dropped: TCP soon sends another.
+ * Hook: TCX egress of every interface of a covered namespace, first in order; it
+ * returns TCX_NEXT. A packet that strip cannot parse passes unchanged. A SYN-ACK
+ * whose listener it cannot find is stripped: plain TCP. A packet that it must strip
+ * but cannot write (out of memory) is dropped: TCP soon retransmits.
  */
 #include "allowlist.h"
 #include "service.h"
@@ -22,9 +22,9 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /*
- * Data and all else leaves here. Three states send a SYN or SYN-ACK; and one that
- * has waited for the neighbour's address (neigh_resolve_output) may find its
- * socket closed. UDP and raw sockets are in that state as well.
+ * Filters out data and everything else early. Sockets in three states send a SYN or
+ * SYN-ACK. One that waited for the neighbour's address (neigh_resolve_output) may
+ * leave after its socket was closed; UDP and raw sockets have that state, too.
  */
 static __always_inline bool may_send_syn(struct bpf_sock *sk)
 {
@@ -41,8 +41,8 @@ static __always_inline bool may_send_syn(struct bpf_sock *sk)
 }
 
 /*
- * Whether a packet without a socket was made in this network namespace. A
- * forwarded one has come in somewhere; one from a macvlan or VLAN device in
+ * Whether a packet without a socket originates in this network namespace. A
+ * forwarded packet has an ingress interface. One from a macvlan or VLAN device in
  * another namespace keeps its route from there (netif_keep_dst).
  */
 static __noinline bool made_here(struct __sk_buff *ctx)
@@ -56,8 +56,8 @@ static __noinline bool made_here(struct __sk_buff *ctx)
 	return dst && BPF_CORE_READ(dst, dev, nd_net.net) == BPF_CORE_READ(skb, dev, nd_net.net);
 }
 
-/* The sender's address and port as its socket knows them: conntrack remembers
- * what netfilter has rewritten (REDIRECT, DNAT). */
+/* Restores the sender's address and port as its socket knows them: conntrack
+ * remembers what netfilter rewrote (REDIRECT, DNAT). */
 static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *tcp)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -81,8 +81,8 @@ static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *t
 
 #define AS_SOCK(s) ((const struct tcp_sock *)(s))->inet_conn.icsk_inet.sk
 
-/* The struct cgroup in which the packet's socket was made; of a request, its
- * listener's (skb_to_full_sk). */
+/* The struct cgroup in which the packet's socket was created; for a request socket,
+ * its listener's (skb_to_full_sk). */
 static __always_inline __u64 cgroup_of_sender(struct __sk_buff *ctx, __u32 state)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -94,10 +94,10 @@ static __always_inline __u64 cgroup_of_sender(struct __sk_buff *ctx, __u32 state
 }
 
 /*
- * A SYN-ACK with a syncookie carries no socket (tcp_make_synack), so its
- * listener is looked up as for the answer that will come. Returns 0 where there
- * is none: its port was rewritten without conntrack, or it listens on another
- * (TPROXY), and who sent it, from which port, is in doubt.
+ * A SYN-ACK with a syncookie carries no socket (tcp_make_synack). So this looks up
+ * the listener as the kernel will for the ACK that answers it. Returns 0 if there is
+ * none: the port was rewritten without conntrack, or the listener uses another port
+ * (TPROXY). The sender and its port are then in doubt.
  */
 static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const struct tcp_header *tcp)
 {
@@ -132,9 +132,10 @@ static __always_inline __u64 cgroup_of_listener(struct __sk_buff *ctx, const str
 }
 
 /*
- * Given before connect(), and kept by repair; MPTCP has none. A subflow that is closed
- * must not be asked for its MPTCP socket: the kernel goes by a structure
- * (mptcp_subflow_context) that is freed by then. Its SYN opens nothing any more.
+ * Whether TCP_USER_TIMEOUT, which MPTCP lacks, was set before connect() and kept by
+ * repair. Never ask a closed subflow for its MPTCP socket: the kernel would follow a
+ * structure that is already freed (mptcp_subflow_context). The SYN of a closed
+ * subflow no longer opens a connection anyway.
  */
 static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 {
@@ -150,8 +151,8 @@ static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 	return given && given->user_timeout;
 }
 
-/* Of a packet that may be a SYN or SYN-ACK of ours. A function of its own: data,
- * which never gets here, does not pay for its stack. */
+/* Handles a packet that may be a SYN or SYN-ACK of a service. A separate function, so
+ * that data packets, which never get here, do not pay for its stack. */
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, int *verdict)
 {
 	struct tcp_header tcp = {};
@@ -173,7 +174,7 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, in
 	if (!m || !find_mp_capable(ctx, &tcp, &options))
 		return;
 
-	/* The socket's own port: netfilter may have rewritten the packet's. */
+	/* Prefer the socket's own port: netfilter may have rewritten the packet's. */
 	if (sk) {
 		port = synack ? sk->src_port : bpf_ntohs(sk->dst_port);
 		cgroup = cgroup_of_sender(ctx, sk->state);
@@ -181,7 +182,7 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, in
 		undo_nat(ctx, &tcp);
 		cgroup = cgroup_of_listener(ctx, &tcp);
 	}
-	if (!port) /* a closed socket has forgotten it */
+	if (!port) /* a closed socket no longer has one */
 		port = bpf_ntohs(synack ? tcp.source : tcp.dest);
 	may_speak = allowed(port, role) && (synack || !has_user_timeout(sk));
 	if ((sk || cgroup) &&

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Taking MP_CAPABLE out of a packet: what strip does once it has decided. */
+/* Removes MP_CAPABLE from a packet, once strip has decided to. */
 #ifndef MMA_STRIP_PACKET_H
 #define MMA_STRIP_PACKET_H
 
 #include "packet.h"
 #include "tcp_options.h"
 
-/* The options of a header as they are, and without MP_CAPABLE. */
+/* The options of a TCP header, before and after the removal of MP_CAPABLE. */
 struct options {
-	__u8 before[TCP_OPTIONS_MAX]; /* behind the last one 0 */
+	__u8 before[TCP_OPTIONS_MAX]; /* zero-padded */
 	struct option_walk after;
 };
 
@@ -18,8 +18,9 @@ static long walk_step(__u64 at, void *walk)
 }
 
 /*
- * The size again, or 0 where no helper would take it. In two tests: clang 19
- * makes one of size - 1, which tells the verifier nothing of size.
+ * Returns size, or 0 if no helper would accept it. barrier_var() keeps this test and
+ * the caller's test for 0 apart: clang 19 would merge them into one of size - 1, from
+ * which the verifier learns nothing about size.
  */
 static __always_inline __u32 fit_size(__u32 size)
 {
@@ -29,7 +30,7 @@ static __always_inline __u32 fit_size(__u32 size)
 	return size;
 }
 
-/* False where the header has no MP_CAPABLE. */
+/* Reads the options and removes MP_CAPABLE from the copy. False if there is none. */
 static __always_inline bool find_mp_capable(struct __sk_buff *ctx, const struct tcp_header *tcp,
 					    struct options *options)
 {
@@ -47,10 +48,10 @@ static __always_inline bool find_mp_capable(struct __sk_buff *ctx, const struct 
 }
 
 /*
- * Writes the options back without MP_CAPABLE. All of them, because they start
- * at an even offset and so the checksum's difference is simply theirs. With
- * CHECKSUM_PARTIAL (a local packet) the kernel leaves the checksum to be made
- * later, and bpf_l4_csum_replace does nothing, rightly.
+ * Writes the options back without MP_CAPABLE. It writes all of them: they start at an
+ * even offset, so the checksum changes by exactly their difference. With
+ * CHECKSUM_PARTIAL (a local packet) the checksum is computed later, and
+ * bpf_l4_csum_replace rightly does nothing.
  */
 static __always_inline bool write_options(struct __sk_buff *ctx, const struct tcp_header *tcp,
 					  struct options *options)

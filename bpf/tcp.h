@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers of TCP and its sockets that never change: the kernel's ABI and RFC 9293.
- * The headers that have them are not made for BPF programs. */
+/* Constants of TCP and its sockets, fixed by the kernel's ABI and RFC 9293. The
+ * headers that define them are not meant for BPF. */
 #ifndef MMA_TCP_H
 #define MMA_TCP_H
 
@@ -10,7 +10,7 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 
-#define TCP_ESTABLISHED 1 /* a socket's state */
+#define TCP_ESTABLISHED 1 /* socket state */
 
 #define TCP_HEADER_SIZE 20
 #define TCP_FLAGS_BYTE 13

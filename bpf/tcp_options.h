@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one piece that rewrites packets: a walk over the options of a TCP
- * header. Plain C, the same for the programs and for the host's tests.
+ * Walks over the options of a TCP header and removes MP_CAPABLE. Only this code
+ * changes packets. Plain C: the programs and the host's tests share it.
  */
 #ifndef MMA_TCP_OPTIONS_H
 #define MMA_TCP_OPTIONS_H
 
-#define TCP_OPTIONS_MAX 40 /* a header has at most 60 bytes, 20 are fixed */
+#define TCP_OPTIONS_MAX 40 /* a header of at most 60 bytes, less the 20 fixed ones */
 
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
 #define TCP_OPTION_MPTCP 30 /* RFC 8684, section 3 */
-#define MPTCP_MP_CAPABLE 0 /* subtype: high half of the third byte */
+#define MPTCP_MP_CAPABLE 0 /* subtype: upper 4 bits of the third byte */
 
 struct option_walk {
 	unsigned int size; /* bytes in use, at most TCP_OPTIONS_MAX */
-	unsigned int left; /* bytes left of the option at hand */
-	unsigned int wipe; /* whether that is MP_CAPABLE */
-	unsigned int found; /* whether there was one */
-	/* The options, in and out. Last: tests/proof sees a step past them. */
+	unsigned int left; /* bytes left of the current option */
+	unsigned int wipe; /* whether the current option is MP_CAPABLE */
+	unsigned int found; /* whether there was an MP_CAPABLE */
+	/* The options, in and out. Last, so that tests/proof detects an overrun. */
 	unsigned char bytes[TCP_OPTIONS_MAX];
 };
 
 enum { WALK_ON = 0, WALK_DONE = 1 };
 
 /*
- * One step for each byte, 0 to TCP_OPTIONS_MAX - 1, until WALK_DONE: MP_CAPABLE
- * becomes NOPs and nothing else is touched; MP_JOIN (subtype 1) and the others
- * stay. Ends where the kernel's own parser does (tcp_parse_options): at the end
- * mark, at a length below 2 and at an option that runs past the end. By bytes
- * and not by options, so that the verifier need follow but one step.
+ * Call it for each byte, 0 to TCP_OPTIONS_MAX - 1, until WALK_DONE. MP_CAPABLE becomes
+ * NOPs; MP_JOIN (subtype 1) and everything else stay. The walk ends where the kernel's
+ * parser does (tcp_parse_options): at the end-of-options mark, at a length below 2,
+ * and at an option that runs past the end. It steps by byte and not by option, so that
+ * the verifier has only one step to check.
  */
 static inline int option_walk_step(struct option_walk *walk, unsigned int at)
 {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * upgrade: decides, for each socket(2) on the host, whether TCP becomes MPTCP:
- * a TCP stream socket of a task in an attached cgroup or below it that can use a
- * port on the list, in a covered network namespace whose MPTCP is on.
+ * upgrade: decides, for each socket(2) on the host, whether TCP becomes MPTCP. It
+ * does for a TCP stream socket if the task is in or below an attached cgroup and can
+ * use the allowlist, and the network namespace is covered and has MPTCP enabled.
  *
- * Who can use the list: while it grants no port for connections, and no port to
- * listen on that is open to everybody (net.ipv4.ip_unprivileged_port_start), only a
- * task that may bind a privileged port. The others' sockets can never be on a listed
- * port, and are left alone.
+ * Any task can use the allowlist if it allows a port to connect to, or an unprivileged
+ * port to listen on (net.ipv4.ip_unprivileged_port_start). Otherwise only a task that
+ * may bind a privileged port can: the sockets of other tasks can never be on a listed
+ * port, and stay TCP.
  *
- * Hook: fmod_ret on update_socket_protocol(), called by __sys_socket() alone.
- * Fails to plain TCP: 0 means "no opinion", so that the kernel's own answer and
- * every other program on the hook stand (a non-zero one would silence them,
- * "return protocol" included).
+ * Hook: fmod_ret on update_socket_protocol(), which only __sys_socket() calls. Fails
+ * to plain TCP. It returns 0 for "no opinion", so that the kernel's own answer and
+ * every other program on the hook still count. Any other value would silence them,
+ * even "return protocol".
  *
- * Two programs, as the kernel leaves one out that it finds running on this CPU
- * already (__bpf_prog_enter_recur): where it preempts tasks, amid the socket(2) of
- * another one. What upgrade left out, upgrade_2 decides. Where it does not, only
+ * Two programs, because the kernel skips a program that is already running on this CPU
+ * (__bpf_prog_enter_recur). On a preemptible kernel this happens when one task preempts
+ * another in socket(2). upgrade_2 decides what upgrade missed. On other kernels only
  * upgrade is attached.
  */
 #include "maps.h"
@@ -25,7 +25,7 @@
 #include "tcp.h"
 #include <bpf/bpf_tracing.h>
 
-#define SOCK_TYPE_MASK 0xf /* the rest is SOCK_CLOEXEC and SOCK_NONBLOCK */
+#define SOCK_TYPE_MASK 0xf /* excludes SOCK_CLOEXEC and SOCK_NONBLOCK */
 
 /* linux/capability.h */
 #define CAP_NET_BIND_SERVICE 10
@@ -34,25 +34,25 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* The beginning of the build id, set at load. While another build takes over,
- * both programs run, the newer one first: of what both see, the one that `meta`
- * names counts. What is upgraded the second one does not see. */
+/* The first 8 bytes of the build id, set at load. During a takeover the programs of
+ * both builds run, the newer build's first. If both see a socket, only the build that
+ * `meta` names counts it. The second one does not see a socket that the first upgraded. */
 const volatile __u64 own_build;
 
-/* The attached task that upgrade has left TCP, until upgrade_2 sees it. */
+/* The task of a service whose socket upgrade just left TCP; upgrade_2 clears it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64); /* its address */
+	__type(value, __u64); /* struct task_struct *, or 0 */
 } decided SEC(".maps");
 
 /*
- * Cgroups that are not attached, nor is one above them: all that most sockets
- * need to know. The place is the cgroup's id modulo the size; of two that share
- * it, the later one is there. An entry counts in the epoch that began before its
- * search alone, so the loader begins another one after it has entered an id.
- * What follow enters is new, and was never searched for.
+ * Caches cgroups that have no attached ancestor and are not attached: for most sockets
+ * this is enough. The index is the cgroup's id modulo the size; of two ids that share
+ * it, the later one stays. An entry is valid only in the epoch that began before its
+ * search, so the loader begins a new epoch after it adds an id to `cgroups`. follow
+ * adds only ids of new cgroups, which cannot be cached yet.
  */
 #define BYSTANDERS 4096
 struct {
@@ -62,7 +62,7 @@ struct {
 	__type(value, __u64); /* epoch << 32 | id */
 } bystanders SEC(".maps");
 
-/* The service of the nearest attached ancestor of this cgroup: itself, mostly. */
+/* The service of the nearest attached ancestor, which usually is the cgroup itself. */
 static __always_inline bool attached_service(struct cgroup *own, __u64 levels, __u32 *ret_slot)
 {
 	struct service_search search = { .cgroup = (__u64)own, .levels = levels };
@@ -83,9 +83,9 @@ static __always_inline bool attached_service(struct cgroup *own, __u64 levels, _
 
 /*
  * Whether a task with these credentials may listen on a privileged port of the
- * namespace, or on any by TPROXY (IP_TRANSPARENT). Permitted is what it can make
- * effective. Rights in another user namespace are a matter of their own
- * (cap_capable): yes, as is every doubt.
+ * namespace, or on any port through TPROXY (IP_TRANSPARENT). Checks the permitted
+ * capabilities, which the task can make effective. Those of another user namespace
+ * follow their own rules (cap_capable): true, as in every case of doubt.
  */
 static __always_inline bool may_bind(const struct cred *cred, const struct net *net)
 {
@@ -95,7 +95,7 @@ static __always_inline bool may_bind(const struct cred *cred, const struct net *
 	       (1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW);
 }
 
-/* Whether somebody without these rights can be on a port of the list, too. */
+/* Whether a task without these capabilities can be on a listed port, too. */
 static __always_inline bool list_is_for_anybody(const struct net *net)
 {
 	__u32 loaders = MMA_SUMMARY_OF_LOADER, watchs = MMA_SUMMARY_OF_WATCH;
@@ -105,13 +105,13 @@ static __always_inline bool list_is_for_anybody(const struct net *net)
 
 	if (!known || !seen || !bpf_core_field_exists(net->ipv4.sysctl_ip_prot_sock))
 		return true;
-	*(__u64 *)&list = *(volatile __u64 *)known; /* at once: the loader may write */
+	*(__u64 *)&list = *(volatile __u64 *)known; /* one read: the loader may be writing */
 	if (list.state != MMA_SUMMARY_KNOWN || list.edits != seen->edits)
 		return true;
 	return list.connects || (int)list.highest_listen >= net->ipv4.sysctl_ip_prot_sock;
 }
 
-/* The leader, too: one thread may bind what another one has made. */
+/* Checks the thread group leader, too: one thread may bind another one's socket. */
 static __always_inline bool can_use_list(const struct task_struct *task, const struct net *net)
 {
 	return may_bind(task->cred, net) || list_is_for_anybody(net) ||
@@ -119,9 +119,9 @@ static __always_inline bool can_use_list(const struct task_struct *task, const s
 }
 
 /*
- * Why a socket of an attached service stays TCP, or MMA_UPGRADED. With MPTCP
- * off, socket(IPPROTO_MPTCP) would fail with ENOPROTOOPT and stop the server,
- * hence the look at the flag that the sysctl net.mptcp.enabled sets.
+ * MMA_UPGRADED, or why a socket of a service stays TCP. With MPTCP disabled,
+ * socket(IPPROTO_MPTCP) would fail with ENOPROTOOPT and stop the server. So this
+ * reads the flag that the sysctl net.mptcp.enabled sets.
  */
 static __always_inline enum mma_counter verdict(const struct mma_meta *m,
 						const struct task_struct *task, int family)
@@ -154,7 +154,7 @@ static __always_inline int decide(int family, bool second)
 	struct cgroup *own = task->cgroups->dfl_cgrp;
 	__u64 id = own->kn->id, entry, *bystander, *left;
 	__u32 place = id % BYSTANDERS, zero = 0;
-	bool fits = !(id >> 32); /* does not after some 2^31 cgroups and their files */
+	bool fits = !(id >> 32); /* false only after some 2^31 cgroups and their files */
 	enum mma_counter why;
 	struct mma_meta *m;
 	__u32 slot;
@@ -165,9 +165,9 @@ static __always_inline int decide(int family, bool second)
 		return 0;
 	if (fits && *bystander == ((__u64)m->epoch << 32 | id))
 		return 0;
-	/* The epoch first. A processor that looked up first (arm64 may) could miss an id
-	 * that is being entered, and remember the miss under the epoch that begins with
-	 * it, in which it is wrong for good. */
+	/* Read the epoch before the lookup. A CPU that reorders them (arm64 may) could miss
+	 * an id that the loader is adding, and cache the miss for the epoch that begins
+	 * after it. That entry would stay wrong. */
 	entry = (__u64)read_in_order(&m->epoch) << 32 | id;
 	if (!attached_service(own, m->levels, &slot)) {
 		if (fits)
@@ -197,7 +197,7 @@ int BPF_PROG(upgrade, int family, int type, int protocol)
 	return is_tcp(family, type, protocol) ? decide(family, false) : 0;
 }
 
-/* Runs after upgrade, and only where that has not upgraded. */
+/* Runs after upgrade, and only if that did not upgrade the socket. */
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(upgrade_2, int family, int type, int protocol)
 {

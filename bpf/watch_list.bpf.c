@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * watch_list: notices an edit of `ports`, by whom ever (bpftool, too), that grants
- * more than upgrade knows of, so that the next socket of a task without rights is
- * MPTCP where it can be on a listed port. It counts the edit; upgrade then takes
- * the loader's summary for outdated and grants to anybody until the next run of the
- * loader. What only takes away needs no haste.
+ * watch_list: notices an edit of `ports`, by bpftool or anyone else, that allows more
+ * than upgrade knows of. It counts the edit. upgrade then treats the loader's summary
+ * as outdated and lets any task use the allowlist, until the loader runs again. So the
+ * next socket of an unprivileged task can be MPTCP on a newly listed port. An edit that
+ * only removes permissions is not urgent.
  *
- * Hook: fexit on bpf_map_update_value(), by which bpf(2) updates maps, one value
- * or many. It is internal to the kernel: where it is missing, nobody watches and
- * upgrade grants to anybody always (loader/attached/observers.c). Fails to that:
- * changes nothing else.
+ * Hook: fexit on bpf_map_update_value(), through which bpf(2) updates maps, single
+ * values and batches. The function is internal to the kernel. Where it is missing,
+ * nothing watches the map, and upgrade always lets any task use the allowlist
+ * (loader/attached/observers.c). A failure has the same effect. Changes nothing else.
  *
- * Two programs, as in upgrade: the kernel leaves one out amid itself where it
- * preempts tasks. Both may count one edit, which does no harm.
+ * Two programs, as in upgrade: a preemptible kernel skips a program that is already
+ * running on this CPU. Both may count the same edit, which does no harm.
  */
 #include "maps.h"
 #include <bpf/bpf_core_read.h>
@@ -35,7 +35,7 @@ static __always_inline void notice(const void *key, const void *value)
 	struct mma_summary *known = bpf_map_lookup_elem(&summary, &loaders);
 	struct mma_summary *seen = bpf_map_lookup_elem(&summary, &watchs);
 	struct mma_summary list;
-	__u16 port = MMA_PORT_ALL; /* if it cannot be read */
+	__u16 port = MMA_PORT_ALL; /* unless it can be read */
 	__u8 roles = MMA_ROLE_BOTH;
 
 	if (!known || !seen)
@@ -45,13 +45,13 @@ static __always_inline void notice(const void *key, const void *value)
 	if (!(roles & MMA_ROLE_BOTH))
 		return;
 	/*
-	 * The edit is in the map. Either the loader, which writes MMA_SUMMARY_IN_WORK
-	 * and then reads the map, finds it there, or we find that it is in work.
+	 * The edit is already in the map. The loader writes MMA_SUMMARY_IN_WORK and then
+	 * reads the map. So either the loader sees the edit, or we see that state.
 	 */
 	edits = read_in_order(&seen->edits);
 	*(__u64 *)&list = *(volatile __u64 *)known;
 	if (list.state == MMA_SUMMARY_KNOWN && (list.edits != edits || covers(&list, port, roles)))
-		return; /* outdated already, or known */
+		return; /* already outdated, or covered by the summary */
 	__sync_fetch_and_add(&seen->edits, 1);
 }
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# bash completion of mptcp-mail-attach(8). Needs nothing of bash-completion but to
-# be loaded by it. tests/system/test_docs.py compares it with --help.
+# bash completion for mptcp-mail-attach(8). bash-completion only loads it; it uses none of
+# its functions. tests/system/test_docs.py compares it with --help.
 
-# The options that go with a mode; without one, the modes. Always: -v, -q.
+# Prints the options of the mode on the line, or the modes if there is none; always -v and -q.
 _mptcp_mail_attach_options() {
 	local common="--verbose --quiet -v -q"
 
@@ -23,7 +23,7 @@ _mptcp_mail_attach_options() {
 	esac
 }
 
-# Cgroups by path, absolute or from the mount; those with others below end in "/".
+# Prints cgroup paths, absolute or relative to the mount. A cgroup with children ends in "/".
 _mptcp_mail_attach_cgroups() {
 	local dir
 
@@ -38,7 +38,7 @@ _mptcp_mail_attach_cgroups() {
 	done
 }
 
-# A LIST: what it has so far, and one more item.
+# Completes the last item of a LIST.
 _mptcp_mail_attach_ports() {
 	local head="" item=$1 word
 
@@ -75,7 +75,7 @@ _mptcp_mail_attach() {
 	local line=${COMP_LINE:0:COMP_POINT} current previous mode="" word head
 	local -a words
 
-	# By white space: bash would also split at "=", ":" and "@".
+	# Split only at white space: bash would also split at "=", ":" and "@".
 	read -ra words <<<"$line"
 	[[ $line != *[[:space:]] ]] || words+=("")
 	current=${words[-1]}
@@ -90,7 +90,7 @@ _mptcp_mail_attach() {
 	for word in "${words[@]:1}"; do
 		[[ $word != --enable && $word != --disable ]] || mode=$word
 	done
-	# Every word behind these is a unit, unless it is an option.
+	# Every word after --enable or --disable is a unit, unless it is an option.
 	[[ -z $mode || $previous == --port || $current == -* ]] || previous=$mode
 
 	COMPREPLY=()
@@ -114,8 +114,8 @@ _mptcp_mail_attach() {
 	_mptcp_mail_attach_filter "$head" "$current"
 }
 
-# Keeps what continues the current word, and cuts off what bash, which takes the
-# word to begin behind the last "=", ":" or "@", will leave in place.
+# Keeps the candidates that continue the current word. For bash the word begins after the
+# last "=", ":" or "@", so the part before that is cut off.
 _mptcp_mail_attach_filter() {
 	local word whole=$1$2 cut=""
 	local -a all=("${COMPREPLY[@]}")

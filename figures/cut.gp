@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Bytes over time of one IMAP fetch, MPTCP and TCP, with the first path cut at the half.
-# data: the directory of the measurements; picture: what to write.
+# Bytes over time of one IMAP fetch, MPTCP and TCP, with the first path cut halfway through.
+# data: the directory with the measurements; picture: the file to write.
 load data . "/cuts.gp"
 set terminal svg size 760,320 dynamic font "sans-serif,12" background "#ffffff"
 set output picture

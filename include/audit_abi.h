@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What --audit's BPF program counts, for its loader. Nothing of it is pinned,
- * and both ends are of the same build: no ABI to keep.
+ * What --audit's BPF program counts, and the loader reads. Nothing here is pinned,
+ * and both come from the same build, so this is no stable ABI.
  */
 #ifndef MMA_AUDIT_ABI_H
 #define MMA_AUDIT_ABI_H
@@ -15,21 +15,21 @@
 
 #define MMA_COMMAND_SIZE 16 /* TASK_COMM_LEN */
 
-/* Different keys at most; what comes after that is counted as lost. */
+/* Maximum number of keys in `seen`. Events with further keys are counted in `lost`. */
 #define MMA_AUDIT_MAX 16384
 
 enum mma_audit_event {
 	MMA_AUDIT_LISTEN, /* listen(2); port: the local one */
-	MMA_AUDIT_CONNECT, /* a SYN goes out; port: the remote one */
-	MMA_AUDIT_ACCEPT, /* a connection has come; port: the local one */
+	MMA_AUDIT_CONNECT, /* a SYN is sent; port: the remote one */
+	MMA_AUDIT_ACCEPT, /* a connection is accepted; port: the local one */
 };
 
-/* Key of `seen`; its value is a __u64, how often. All in host byte order. */
+/* Key of `seen`; the value is a __u64 count. All in host byte order. */
 struct mma_audit_key {
-	char command[MMA_COMMAND_SIZE]; /* zero-padded; "" where the kernel works for nobody */
+	char command[MMA_COMMAND_SIZE]; /* zero-padded; "" for MMA_AUDIT_ACCEPT */
 	__u16 port;
 	__u8 event; /* enum mma_audit_event */
-	__u8 loopback; /* listen: on a loopback address; else from or to one */
+	__u8 loopback; /* 1: listens on, or the remote end is, a loopback address */
 };
 
 #ifndef __bpf__

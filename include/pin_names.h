@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names below the BPF file system: the one place for them. They are a contract
- * (bpftool users rely on them). No name has a dot: bpffs refuses it.
+ * The names of all pins in bpffs. They are a stable interface: bpftool users rely
+ * on them. Names must not contain a dot: bpffs refuses it.
  */
 #ifndef MMA_PIN_NAMES_H
 #define MMA_PIN_NAMES_H
@@ -39,7 +39,7 @@
 #define MMA_PIN_ACCOUNT_ACCEPT "account_accept"
 #define MMA_PIN_ACCOUNT_CONNECT "account_connect"
 
-/* A pin that replaces another is made under its name plus this, then renamed. */
+/* A replacement is pinned under the name plus this suffix, then renamed. */
 #define MMA_PIN_NEW "-new"
 
 #endif

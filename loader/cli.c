@@ -14,19 +14,20 @@
 
 enum takes {
 	TAKES_NOTHING,
-	TAKES_WORD, /* into the struct words at the offset */
-	TAKES_PORTS, /* into request.ports, and into the struct words */
+	TAKES_WORD, /* appended to the struct words at the offset */
+	TAKES_PORTS, /* parsed into request.ports; the text is appended as with TAKES_WORD */
 	TAKES_FLAG, /* sets the bool at the offset */
 	TAKES_SECONDS, /* into the unsigned int at the offset */
-	TAKES_INTERVAL, /* the same, and 2 where no number follows */
-	TAKES_PID, /* a number, there as well */
+	TAKES_INTERVAL, /* the same; 2 if no number follows */
+	TAKES_PID, /* a process id, into the unsigned int at the offset */
 	TAKES_VERBOSE,
 	TAKES_QUIET,
 };
 
-/* An option may choose the mode, go with some modes, or both: --cgroup attaches
- * unless --detach is given, too. */
+/* An option chooses a mode, or goes with some modes, or both. --cgroup attaches unless
+ * another option chooses the mode. */
 static const struct option_row {
+	const char *group; /* in --help */
 	const char *name;
 	char letter; /* or 0 */
 	const char *argument; /* or NULL */
@@ -37,58 +38,60 @@ static const struct option_row {
 	const char *help;
 } table[] = {
 #define AT(field) offsetof(struct request, field)
-	{ "cgroup", 0, "PATH|self", TAKES_WORD, AT(cgroups), MODE_NONE,
+	{ "attach", "cgroup", 0, "PATH|self", TAKES_WORD, AT(cgroups), MODE_NONE,
 	  BIT(MODE_ATTACH) | BIT(MODE_DETACH) | BIT(MODE_CHECK) | BIT(MODE_AUDIT) |
 		  BIT(MODE_CONNECTIONS),
-	  "attach the cgroup at PATH, or this one" },
-	{ "port", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_NONE,
-	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "add to the allowlist; default: mail ports" },
-	{ "netns", 0, "PATH", TAKES_WORD, AT(netns), MODE_NONE, BIT(MODE_ATTACH),
+	  "attach the cgroup at PATH; self: this one" },
+	{ "attach", "port", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_NONE,
+	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "allow these ports; default: mail ports" },
+	{ "attach", "netns", 0, "PATH", TAKES_WORD, AT(netns), MODE_NONE, BIT(MODE_ATTACH),
 	  "cover this network namespace, too" },
-	{ "no-repair", 0, NULL, TAKES_FLAG, AT(no_repair), MODE_NONE,
-	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "leave socket options as MPTCP has them" },
-	{ "detach", 0, NULL, TAKES_NOTHING, 0, MODE_DETACH, BIT(MODE_DETACH),
-	  "undo: everything, or each --cgroup" },
-	{ "allow", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_ALLOW, BIT(MODE_ALLOW),
-	  "let ports speak MPTCP, now" },
-	{ "deny", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_DENY, BIT(MODE_DENY),
-	  "keep ports plain TCP, from the next handshake" },
-	{ "refresh", 0, NULL, TAKES_NOTHING, 0, MODE_REFRESH, BIT(MODE_REFRESH),
+	{ "attach", "no-repair", 0, NULL, TAKES_FLAG, AT(no_repair), MODE_NONE,
+	  BIT(MODE_ATTACH) | BIT(MODE_ENABLE), "do not answer missing socket options" },
+	{ "attach", "detach", 0, NULL, TAKES_NOTHING, 0, MODE_DETACH, BIT(MODE_DETACH),
+	  "detach everything, or only each --cgroup" },
+	{ "attach", "refresh", 0, NULL, TAKES_NOTHING, 0, MODE_REFRESH, BIT(MODE_REFRESH),
 	  "cover new interfaces and namespaces" },
-	{ "enable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_ENABLE, BIT(MODE_ENABLE),
-	  "attach units at each start, by a drop-in" },
-	{ "disable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_DISABLE, BIT(MODE_DISABLE),
-	  "remove their drop-ins, and detach them" },
-	{ "now", 0, NULL, TAKES_FLAG, AT(now), MODE_NONE, BIT(MODE_ENABLE) | BIT(MODE_DISABLE),
-	  "and restart the units" },
-	{ "oci", 0, NULL, TAKES_NOTHING, 0, MODE_OCI, BIT(MODE_OCI),
-	  "attach a container as it starts: for its runtime" },
-	{ "pid", 0, "N", TAKES_PID, AT(pid), MODE_NONE, BIT(MODE_OCI),
-	  "its first process; default: state on stdin" },
-	{ "signal", 0, "ADDR", TAKES_WORD, AT(signals), MODE_NONE, BIT(MODE_OCI),
-	  "announce this address to its peers" },
-	{ "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
-	  "what the kernel does now" },
-	{ "connections", 0, NULL, TAKES_NOTHING, 0, MODE_CONNECTIONS, BIT(MODE_CONNECTIONS),
-	  "the live connections, with their paths" },
-	{ "watch", 0, "[S]", TAKES_INTERVAL, AT(watch), MODE_NONE, BIT(MODE_CONNECTIONS),
-	  "again every S seconds (2), until ^C" },
-	{ "check", 0, NULL, TAKES_NOTHING, 0, MODE_CHECK, BIT(MODE_CHECK),
-	  "can this machine do it, and what to do if not" },
-	{ "audit", 0, NULL, TAKES_NOTHING, 0, MODE_AUDIT, BIT(MODE_AUDIT),
-	  "which ports a --cgroup uses; changes nothing" },
-	{ "duration", 0, "S", TAKES_SECONDS, AT(duration), MODE_NONE, BIT(MODE_AUDIT),
-	  "for S seconds, not until ^C" },
-	{ "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE,
+	{ "allowlist", "allow", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_ALLOW, BIT(MODE_ALLOW),
+	  "let ports speak MPTCP from now on" },
+	{ "allowlist", "deny", 0, "LIST", TAKES_PORTS, AT(port_texts), MODE_DENY, BIT(MODE_DENY),
+	  "keep ports TCP from the next handshake on" },
+	{ "systemd", "enable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_ENABLE, BIT(MODE_ENABLE),
+	  "attach units at each start (drop-in)" },
+	{ "systemd", "disable", 0, "UNIT...", TAKES_WORD, AT(units), MODE_DISABLE,
+	  BIT(MODE_DISABLE), "remove the drop-ins and detach the units" },
+	{ "systemd", "now", 0, NULL, TAKES_FLAG, AT(now), MODE_NONE,
+	  BIT(MODE_ENABLE) | BIT(MODE_DISABLE), "restart the units at once" },
+	{ "containers", "oci", 0, NULL, TAKES_NOTHING, 0, MODE_OCI, BIT(MODE_OCI),
+	  "attach a starting container (runtime hook)" },
+	{ "containers", "pid", 0, "N", TAKES_PID, AT(pid), MODE_NONE, BIT(MODE_OCI),
+	  "first process; default: state on stdin" },
+	{ "containers", "signal", 0, "ADDR", TAKES_WORD, AT(signals), MODE_NONE, BIT(MODE_OCI),
+	  "announce ADDR to the container's peers" },
+	{ "look", "status", 0, NULL, TAKES_NOTHING, 0, MODE_STATUS, BIT(MODE_STATUS),
+	  "show what is attached and enforced now" },
+	{ "look", "connections", 0, NULL, TAKES_NOTHING, 0, MODE_CONNECTIONS, BIT(MODE_CONNECTIONS),
+	  "list live connections and their paths" },
+	{ "look", "watch", 0, "[S]", TAKES_INTERVAL, AT(watch), MODE_NONE, BIT(MODE_CONNECTIONS),
+	  "repeat every S seconds (2) until ^C" },
+	{ "look", "check", 0, NULL, TAKES_NOTHING, 0, MODE_CHECK, BIT(MODE_CHECK),
+	  "check what this machine lacks, with remedies" },
+	{ "look", "audit", 0, NULL, TAKES_NOTHING, 0, MODE_AUDIT, BIT(MODE_AUDIT),
+	  "find the ports that a --cgroup uses" },
+	{ "look", "duration", 0, "S", TAKES_SECONDS, AT(duration), MODE_NONE, BIT(MODE_AUDIT),
+	  "stop after S seconds, not at ^C" },
+	{ "look", "json", 0, NULL, TAKES_FLAG, AT(json), MODE_NONE,
 	  BIT(MODE_STATUS) | BIT(MODE_CHECK) | BIT(MODE_AUDIT) | BIT(MODE_CONNECTIONS),
-	  "the same for programs" },
-	{ "openmetrics", 0, NULL, TAKES_FLAG, AT(openmetrics), MODE_NONE, BIT(MODE_STATUS),
-	  "the same for Prometheus" },
-	{ "verbose", 'v', NULL, TAKES_VERBOSE, 0, MODE_NONE, ~0U,
-	  "say more; twice: libbpf's own log" },
-	{ "quiet", 'q', NULL, TAKES_QUIET, 0, MODE_NONE, ~0U, "errors only, no notes" },
-	{ "version", 'V', NULL, TAKES_NOTHING, 0, MODE_VERSION, BIT(MODE_VERSION), "the version" },
-	{ "help", 'h', NULL, TAKES_NOTHING, 0, MODE_HELP, BIT(MODE_HELP), "this" },
+	  "print JSON" },
+	{ "look", "openmetrics", 0, NULL, TAKES_FLAG, AT(openmetrics), MODE_NONE, BIT(MODE_STATUS),
+	  "print metrics for Prometheus" },
+	{ "common", "verbose", 'v', NULL, TAKES_VERBOSE, 0, MODE_NONE, ~0U,
+	  "print details; twice: libbpf's log, too" },
+	{ "common", "quiet", 'q', NULL, TAKES_QUIET, 0, MODE_NONE, ~0U, "print errors only" },
+	{ "common", "version", 'V', NULL, TAKES_NOTHING, 0, MODE_VERSION, BIT(MODE_VERSION),
+	  "print the version" },
+	{ "common", "help", 'h', NULL, TAKES_NOTHING, 0, MODE_HELP, BIT(MODE_HELP),
+	  "print this help" },
 #undef AT
 };
 
@@ -97,14 +100,14 @@ static const struct option_row {
 
 #define SEE_HELP "see --help"
 
-#define MAX_SECONDS 1000000L /* as milliseconds in an int */
+#define MAX_SECONDS 1000000L /* fits an int as milliseconds */
 
 static const char *mode_word(enum mode mode)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (table[i].chooses == mode)
 			return table[i].name;
-	return "cgroup"; /* MODE_ATTACH is chosen by it alone */
+	return "cgroup"; /* no row chooses MODE_ATTACH */
 }
 
 static int choose(enum mode mode, struct request *ret)
@@ -168,7 +171,7 @@ static int take(const struct option_row *row, char *argument, struct request *re
 	return 0;
 }
 
-/* No option repeats more often than there are arguments. */
+/* Allocates the lists: no option repeats more often than there are arguments. */
 static int make_room(int argc, struct request *ret)
 {
 	struct words *all[] = { &ret->cgroups, &ret->netns, &ret->units, &ret->port_texts,
@@ -211,7 +214,7 @@ static const struct option_row *row_of(int value, const struct option *options)
 	return NULL;
 }
 
-/* getopt takes an optional argument behind "=" alone; a number may be a word of its own. */
+/* getopt takes an optional argument only after "="; here a number may be the next word. */
 static char *interval(int argc, char **argv)
 {
 	if (optarg || optind >= argc || argv[optind][0] < '0' || argv[optind][0] > '9')
@@ -282,13 +285,14 @@ void cli_print_help(void)
 	printf("Usage: mptcp-mail-attach MODE [OPTION]...\n"
 	       "Makes the TCP sockets of unmodified mail servers Multipath TCP.\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct option_row *row = &table[i];
 		char left[40];
 
-		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", table[i].letter ? '-' : ' ',
-			 table[i].letter ? table[i].letter : ' ', table[i].letter ? ',' : ' ',
-			 table[i].name, table[i].argument ? " " : "",
-			 table[i].argument ? table[i].argument : "");
-		printf("  %-25s %s\n", left, table[i].help);
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
+			 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
+			 row->argument ? " " : "", row->argument ? row->argument : "");
+		printf("%-10s %-22s  %s\n",
+		       i && !strcmp(row->group, row[-1].group) ? "" : row->group, left, row->help);
 	}
 	printf("LIST: 25,465 or 4190-4195 or smtp,imaps or all; 25/listen, 25/connect: one role.\n"
 	       "Exit: 0 done, 1 failed, 2 usage, 3 this kernel can't. mptcp-mail-attach(8)\n");

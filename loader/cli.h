@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The command line: one table of options, from which the help is made and the
- * man page and completion are checked. */
+/* The command line. One table of options produces --help; tests check the man page
+ * and the completion against it. */
 #ifndef MMA_CLI_H
 #define MMA_CLI_H
 
 #include "request.h"
 
-/* Fills *ret (zeroed by the caller). 0 or a fault (usage). */
+/* Fills *ret, which the caller has zeroed. Returns 0 or a usage fault. */
 int cli_parse(int argc, char **argv, struct request *ret);
 
 void cli_print_help(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Chooses the mode and reports. */
+/* Runs the chosen mode and reports its fault. */
 #include "audit/audit.h"
 #include "check/check.h"
 #include "cli.h"
@@ -19,8 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A caller may have closed fds 0 to 2: what is opened next must not become
- * standard output. */
+/* The caller may have closed fds 0 to 2: no other file may become standard output. */
 static void open_standard_fds(void)
 {
 	int fd;
@@ -32,8 +31,8 @@ static void open_standard_fds(void)
 		close(fd);
 }
 
-/* A descriptor is open for each network namespace: 1024, which is customary, are soon
- * used up. */
+/* We keep a descriptor open for each network namespace: the usual limit of 1024 may be
+ * too low. */
 static void lift_file_limit(void)
 {
 	struct rlimit limit;
@@ -88,9 +87,9 @@ int main(int argc, char **argv)
 
 	open_standard_fds();
 	lift_file_limit();
-	signal(SIGCHLD, SIG_DFL); /* a caller may ignore it: waitpid(2) then finds no child */
-	setvbuf(stdout, NULL, _IOLBF, 0); /* reports and notes in order, in a journal, too */
-	umask(077); /* pins and lock are root's */
+	signal(SIGCHLD, SIG_DFL); /* if the caller ignored it, waitpid(2) would find no child */
+	setvbuf(stdout, NULL, _IOLBF, 0); /* keeps reports and notes in order, in a journal, too */
+	umask(077); /* only root may use the pins and the lock */
 	rights_drop();
 	err = cli_parse(argc, argv, &request);
 	report_set_verbosity(request.verbosity);

@@ -11,11 +11,11 @@
 
 #define SERVICES "/etc/services"
 
-/* High half of an entry: roles that --deny took while the other one stayed. */
+/* The high half of an entry has the roles that --deny removed while the other one stayed. */
 #define DENIED_SHIFT 4
 
-/* services(5) is read here rather than through getservbyname(3), which cannot
- * tell a missing file from an unknown name. */
+/* Reads services(5) itself: getservbyname(3) cannot tell a missing file from an unknown
+ * name. */
 static int port_of_name(const char *name, const char *services, long *ret_port)
 {
 	FILE *file = fopen(services, "re");
@@ -53,7 +53,7 @@ static int port_of_name(const char *name, const char *services, long *ret_port)
 	return fault_usage("%s: not a TCP service in %s; use the port's number", name, services);
 }
 
-/* Digits alone: strtol() would take "+25", " 25" and "25x". */
+/* Accepts only digits; strtol() would accept "+25", " 25" and "25x". */
 static bool read_number(const char *text, long *ret_number)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -242,12 +242,12 @@ int ports_grants(int map_fd, struct port_grants *ret)
 			return err;
 		for (uint32_t i = 0; i < n; i++)
 			add_grant(ports[i], roles[i], ret);
-		if (err) /* no more */
+		if (err) /* -ENOENT: that was the last batch */
 			return 0;
 	}
 }
 
-/* ret_entry: -1 where the port has none. */
+/* ret_entry: -1 if the port has none. */
 static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 {
 	uint8_t value;
@@ -257,15 +257,29 @@ static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* The first port of the list that is not below this one; MMA_MAX_PORTS: none. */
+static uint32_t next_port(const struct port_list *list, uint32_t port)
+{
+	for (uint64_t eight; port < MMA_MAX_PORTS; port++) {
+		if (list->roles[port])
+			return port;
+		while (!((port + 1) % sizeof(eight)) && port + sizeof(eight) < MMA_MAX_PORTS) {
+			memcpy(&eight, &list->roles[port + 1], sizeof(eight));
+			if (eight)
+				break;
+			port += sizeof(eight);
+		}
+	}
+	return MMA_MAX_PORTS;
+}
+
 static void put_back(int map_fd, const struct port_list *list, const struct port_undo *undo,
 		     uint32_t end)
 {
-	for (uint32_t port = 0; port < end; port++) {
+	for (uint32_t port = next_port(list, 0); port < end; port = next_port(list, port + 1)) {
 		uint16_t key = (uint16_t)port;
 		uint8_t value = (uint8_t)undo->before[port];
 
-		if (!list->roles[port])
-			continue;
 		if (undo->before[port] < 0)
 			bpf_map_delete_elem(map_fd, &key);
 		else
@@ -296,19 +310,19 @@ int ports_edit(int map_fd, const struct port_list *list, ports_edit_fn *edit,
 {
 	static struct port_undo own_undo;
 	int all, err = read_entry(map_fd, MMA_PORT_ALL, &all);
-	uint32_t port;
+	uint32_t port = 0;
 
 	if (err)
 		return fault(-err, "ports: cannot be read (%s)", strerror(-err));
 	if (!undo)
 		undo = &own_undo;
-	for (port = 0; !err && port < MMA_MAX_PORTS; port++)
-		if (list->roles[port])
-			err = edit_one(map_fd, (uint16_t)port, all, edit, list->roles[port],
-				       &undo->before[port]);
+	while (!err && (port = next_port(list, port)) < MMA_MAX_PORTS) {
+		err = edit_one(map_fd, (uint16_t)port, all, edit, list->roles[port],
+			       &undo->before[port]);
+		port += !err;
+	}
 	if (!err)
 		return 0;
-	port--;
 	put_back(map_fd, list, undo, port);
 	return fault(-err, "port %u: cannot be written to the allowlist (%s); nothing was changed",
 		     port, strerror(-err));

@@ -12,7 +12,7 @@
 static int verbosity;
 static libbpf_warning_fn *heard;
 static char fault_text[2048];
-static char fault_parts[sizeof(fault_text)]; /* the same, cut in pieces */
+static char fault_parts[sizeof(fault_text)]; /* the same, split by NULs */
 static struct fault remembered;
 static enum mma_exit fault_exit = MMA_EXIT_FAILED;
 
@@ -43,8 +43,8 @@ void report_set_verbosity(int value)
 	libbpf_set_print(print_libbpf);
 }
 
-/* Ends a piece of fault_parts where in fmt the mark is: what comes before it there
- * decides where that is in the text. Returns the next piece, "" where it is cut off. */
+/* Splits fault_parts at a mark in fmt. Formats fmt up to the mark to find its place in
+ * the text. Returns the piece after it, or "" if the text is truncated before that. */
 __attribute__((format(printf, 1, 0))) static const char *cut_at(const char *fmt, const char *mark,
 								va_list args)
 {
@@ -129,7 +129,7 @@ const char *visible(const char *name, char *ret_text, size_t size)
 	size_t used = 0;
 
 	for (; *c && used + 5 < size; c++) {
-		/* C0, DEL, and C1 as UTF-8 writes it */
+		/* C0, DEL, and C1 in UTF-8 */
 		bool c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
 
 		if (*c >= 0x20 && *c != 0x7f && !c1) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one error path. A function that fails remembers what to tell with one of
- * fault(), fault_usage() and fault_kernel(), and returns their negative errno upwards;
- * main() prints it once and exits with the code that goes with it. Who goes on
- * without what failed says so: by fault_drop() or fault_note().
+ * The one error path. A function that fails remembers a message with fault(),
+ * fault_usage() or fault_kernel(), and returns the negative errno that they yield. main()
+ * prints the message once and exits with its code. A caller that continues in spite of a
+ * failure calls fault_drop() or fault_note().
  */
 #ifndef MMA_REPORT_H
 #define MMA_REPORT_H
@@ -16,21 +16,20 @@ enum mma_exit {
 	MMA_EXIT_DONE = 0,
 	MMA_EXIT_FAILED = 1,
 	MMA_EXIT_USAGE = 2,
-	MMA_EXIT_KERNEL = 3, /* this kernel can't */
+	MMA_EXIT_KERNEL = 3, /* this kernel lacks something */
 };
 
-/* -1: -q, 0, 1: -v, 2: -vv with libbpf's own log. */
+/* -1: -q; 0: neither; 1: -v; 2: -vv, with libbpf's log. */
 void report_set_verbosity(int verbosity);
 
 /*
- * Remembers "object: cause; remedy", of which the first and the last may be missing. The
- * marks are those of fmt: its first "; ", and the first ": " before that. What a name that
- * is filled in contains is no mark. The first fault stays: what fails while things are put
- * back is its consequence.
+ * Remembers "object: cause; remedy"; object and remedy are optional. The marks that split
+ * it are in fmt, not in its arguments: the first "; ", and the first ": " before that. The
+ * first fault stays: one that happens during the rollback is a consequence.
  */
 void fault_remember(enum mma_exit code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A fault is never 0, whatever errno was. */
+/* The negative errno of a fault: never 0, even if errno was. */
 static inline int fault_code(int err)
 {
 	return err > 0 ? -err : -EIO;
@@ -45,48 +44,48 @@ static inline int fault_code(int err)
 	})
 /* clang-format on */
 
-/* Each remembers a printf-like text and is -err. */
+/* Each remembers a printf-like message and yields -err. */
 #define fault(err, ...) fault_with(MMA_EXIT_FAILED, err, __VA_ARGS__)
 #define fault_usage(...) fault_with(MMA_EXIT_USAGE, EINVAL, __VA_ARGS__)
 #define fault_kernel(err, ...) fault_with(MMA_EXIT_KERNEL, err, __VA_ARGS__)
 
-/* Puts "what: " in front of the remembered text, if there is one. */
+/* Prepends "what: " to the remembered message, if there is one. */
 void fault_about(const char *what);
 
-/* What a fault tells; "" what it does not tell. */
+/* A remembered message; parts that it lacks are "". */
 struct fault {
 	const char *object, *cause, *remedy;
-	const char *text; /* all of it: "object: cause; remedy" */
+	const char *text; /* the whole message: "object: cause; remedy" */
 };
 
-/* The remembered fault, or NULL. Valid until it is told or dropped. */
+/* The remembered fault, or NULL. Valid until fault_told(), fault_drop() or fault_note(). */
 const struct fault *fault_remembered(void);
 
-/* Its text was told in another way than by main(). */
+/* Forgets the remembered fault, which the caller has reported in its own way. */
 void fault_told(void);
 
-/* For a caller that goes on without what failed, if anything did: -v shows it. */
+/* For a caller that continues in spite of a fault, if there is one: only -v shows it. */
 void fault_drop(void);
 
-/* The same, and the user may want to know: a note "before: fault; behind", of which
- * either may be NULL. */
+/* The same, but the user may want to know: prints the note "before: fault; behind".
+ * before and behind may be NULL. */
 void fault_note(const char *before, const char *behind);
 
-/* Hears each warning of libbpf, whatever -vv shows; NULL: no more. It is only by its log
- * that libbpf tells which program it could not load. */
+/* Passes each libbpf warning to hear, with or without -vv; NULL stops that. Only libbpf's
+ * log says which program could not be loaded. */
 typedef void libbpf_warning_fn(const char *text);
 void report_hear_libbpf(libbpf_warning_fn *hear);
 
-/* Prints the remembered fault, or a bare errno where there is none. */
+/* Prints the remembered fault, or strerror(-err) if there is none. Returns the exit code. */
 enum mma_exit report_fault(int err);
 
-/* What the user may want to know; not with -q. */
+/* Prints what the user may want to know, except with -q. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Only with -v. */
+/* Prints only with -v. */
 void detail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Makes control characters of a name visible (\x1b), as it may come from
- * anyone. Returns ret_text, always terminated. */
+/* Escapes the control characters of a name (\x1b), which may come from anyone.
+ * Returns ret_text, always NUL-terminated. */
 const char *visible(const char *name, char *ret_text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the command line asks for. */
+/* The parsed command line. */
 #ifndef MMA_REQUEST_H
 #define MMA_REQUEST_H
 
@@ -36,15 +36,15 @@ struct request {
 	struct words netns; /* --netns */
 	struct words signals; /* --signal, addresses as given */
 	unsigned int pid; /* --pid; 0: read from a runtime's state */
-	struct words units; /* of --enable or --disable */
-	struct words port_texts; /* LISTs of --port as given, checked */
-	struct port_list ports; /* of --port, --allow or --deny */
+	struct words units; /* --enable or --disable */
+	struct words port_texts; /* each LIST, as given, checked */
+	struct port_list ports; /* --port, --allow or --deny */
 	bool json;
 	bool openmetrics; /* --openmetrics */
 	bool now; /* --now */
 	bool no_repair; /* --no-repair */
 	unsigned int duration; /* --duration, seconds; 0: until a signal */
-	unsigned int watch; /* --watch, seconds; 0: one look */
+	unsigned int watch; /* --watch, seconds; 0: print once */
 	int verbosity; /* -1: -q, 1: -v, 2: -vv */
 };
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Private apt configurations: other suites than the host's own, without touching /etc/apt.
-# To be sourced. The mirror is always the one that the host's apt uses already.
+# Private apt configurations for suites other than the host's, without touching /etc/apt. Source
+# this file. It always uses the mirror that the host's apt already uses.
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${MMA_CACHE:-$REPO/.cache}
@@ -11,14 +11,14 @@ ME=${0##*/}
 note() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { note "$@"; exit 1; }
 
-# os_release FIELD
+# os_release FIELD: prints a field of /etc/os-release
 os_release() {
 	# shellcheck source=/dev/null
 	(. /etc/os-release 2>/dev/null && eval "printf %s \"\${$1-}\"")
 }
 
-# apt_mirror SUITE: the URI that serves SUITE: an entry of the host's for just that suite, else the
-# mirror of the host's own release. MMA_MIRROR overrides (a host that is not Debian).
+# apt_mirror SUITE: prints the URI that serves SUITE: that of the host's source for this suite, or
+# else the mirror of the host's own release. MMA_MIRROR overrides it (for a host other than Debian).
 apt_mirror() {
 	local uri
 
@@ -27,7 +27,7 @@ apt_mirror() {
 		return
 	fi
 	# shellcheck disable=SC2016 # apt's variables
-	# --no-release-info: answers from the sources alone, also where "apt-get update" never ran.
+	# --no-release-info: reads only the sources, so it works before the first "apt-get update".
 	uri=$(env -u APT_CONFIG apt-get indextargets --no-release-info \
 		--format '$(CREATED_BY)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)' 2>/dev/null |
 		awk -F'|' -v suite="$1" -v host="$(os_release VERSION_CODENAME)" '
@@ -40,7 +40,7 @@ apt_mirror() {
 	printf '%s\n' "$uri"
 }
 
-# The keyring is a dependency of apt; trixie renamed the file.
+# Prints the path of Debian's keyring, a dependency of apt. trixie renamed the file.
 apt_keyring() {
 	local f
 
@@ -53,7 +53,7 @@ apt_keyring() {
 	die "no debian-archive-keyring in /usr/share/keyrings; install the package of that name"
 }
 
-# apt_source SUITE: a one-line apt source
+# apt_source SUITE: prints a one-line apt source
 apt_source() {
 	local uri keyring
 
@@ -61,14 +61,14 @@ apt_source() {
 	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$1"
 }
 
-# The host's way to its mirror (proxies, time checks), which a private configuration must keep.
+# Prints how the host reaches its mirror (proxies, time checks): private configurations need the same.
 apt_acquire_options() {
 	env -u APT_CONFIG apt-config dump |
 		grep -E '^Acquire::(http|https|ftp|Check-|ForceIP|Retries|Max-|Min-)' || :
 }
 
-# apt_private SUITE [ARCHITECTURE]: make a configuration that knows SUITE alone, with fresh lists, and
-# print its path, for APT_CONFIG. Any user can use it.
+# apt_private SUITE [ARCHITECTURE]: creates a configuration with only SUITE and fresh lists, and
+# prints its path, for APT_CONFIG. Any user can use it.
 apt_private() {
 	local architecture=${2:-amd64} dir=$CACHE/apt/$1${2:+-$2} source
 

@@ -2,15 +2,15 @@
 /*
  * mptcp-mail-attach-start UNIT COMMAND [ARGUMENT]...
  *
- * Runs the command of a drop-in, and ends within 12 seconds whatever becomes of
- * it, so that the server starts. Of a unit with a short TimeoutStartSec= it takes
- * half at most: systemd is asked for that only where the command takes its time,
- * and so a template's instance and a later change of the unit are respected.
+ * Runs the command of a drop-in, and always ends within 12 seconds, so that the
+ * server starts. If the unit has a short TimeoutStartSec=, it takes at most half of
+ * it. It asks systemd for that value at run time, which respects template instances
+ * and later changes of the unit, and only if the command is slow.
  *
- * timeout(1) would wait for what it has killed, and a process that waits in the
- * kernel (for a disk, for a file server) cannot be killed. This one goes on
- * without it. It is small, for it runs in the service's own cgroup, whose memory
- * may be little.
+ * timeout(1) would wait for the process that it killed, but a process that waits in
+ * the kernel (for a disk or a file server) cannot be killed. This program continues
+ * without it. It is small because it runs in the service's own cgroup, which may
+ * have little memory.
  */
 #include "host/leave.h"
 #include "systemd/timespan.h"
@@ -33,18 +33,18 @@
 #define BOUND_MS 11500
 #define ASK_AFTER_MS 500
 
-/* Of the exit codes that timeout(1) and shells use. */
+/* As timeout(1) and shells use them. */
 enum { EXIT_TIMED_OUT = 124, EXIT_NOT_RUN = 127, EXIT_SIGNAL = 128 };
 
 struct command {
 	const char *name;
 	pid_t pid;
-	int fd; /* readable once it has ended */
+	int fd; /* pidfd: readable once the command has ended */
 };
 
-/* The question to systemd, and its answer so far. */
+/* The query to systemd, and its answer so far. */
 struct question {
-	int fd; /* -1: not asked, or answered */
+	int fd; /* -1: not asked yet, or already answered */
 	char text[256];
 	size_t len;
 };
@@ -57,8 +57,9 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* It dies with us: systemd may end this start at any time. For the memory and time that
- * the command takes, it leaves the service's cgroup; what its "self" means, it is told. */
+/* The child dies with us, because systemd may abort this start at any time. It leaves
+ * the service's cgroup, whose memory and CPU time are for the server. SELF_PID tells the
+ * command whose cgroup "self" is. */
 static void run_in_child(pid_t parent, char **args)
 {
 	char pid[32];
@@ -84,7 +85,7 @@ static int begin(char **args, struct command *ret)
 	ret->pid = fork();
 	if (!ret->pid)
 		run_in_child(parent, args);
-	/* Not pidfd_open(): glibc has it since 2.36, musl not. */
+	/* Not pidfd_open(): glibc has it only since 2.36, and musl lacks it. */
 	ret->fd = ret->pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, ret->pid, 0);
 	if (ret->fd < 0) {
 		dprintf(STDERR_FILENO,
@@ -92,11 +93,11 @@ static int begin(char **args, struct command *ret)
 			strerror(errno));
 		return -1;
 	}
-	setpgid(ret->pid, ret->pid); /* whichever of the two comes first */
+	setpgid(ret->pid, ret->pid); /* the child does the same: either may run first */
 	return 0;
 }
 
-/* systemctl needs more memory than this cgroup may have. */
+/* Starts systemctl outside this cgroup, which may have too little memory for it. */
 static void ask(const char *unit, struct question *question)
 {
 	char *const args[] = { "systemctl",  "show",
@@ -129,7 +130,7 @@ static void ask(const char *unit, struct question *question)
 	}
 }
 
-/* What may be used of the start, from what systemctl printed. */
+/* How long the command may take, in ms, from systemctl's output. */
 static long bound_of(const char *text)
 {
 	const char *value = strchr(text, '=');
@@ -159,14 +160,14 @@ static void read_answer(struct question *question, long *bound)
 	*bound = bound_of(question->text);
 }
 
-/* The command and all that it started. */
+/* Signals the command and everything that it started. */
 static void end(const struct command *command, int signal)
 {
 	kill(-command->pid, signal);
 	kill(command->pid, signal);
 }
 
-/* Says so, and sends the signal of each stage; false after the last one. */
+/* Reports a stage and sends its signal. False at the last stage. */
 static int next_stage(const struct command *command, int stage, long bound)
 {
 	switch (stage) {
@@ -190,7 +191,7 @@ static int next_stage(const struct command *command, int stage, long bound)
 	}
 }
 
-/* Whether it has ended within its time, or soon after it was told to. */
+/* Whether the command ended. *ret_stage: 0 in time, else the number of signals sent. */
 static int supervise(const struct command *command, const char *unit, int *ret_stage)
 {
 	struct question question = { .fd = -1 };
@@ -198,7 +199,7 @@ static int supervise(const struct command *command, const char *unit, int *ret_s
 	int asked = 0;
 
 	for (*ret_stage = 0;;) {
-		/* Told to end, killed, left alone. */
+		/* When the command is terminated, killed, abandoned. */
 		const long stages[] = { bound * 8 / 10, bound * 95 / 100, bound };
 		struct pollfd fds[] = { { .fd = command->fd, .events = POLLIN },
 					{ .fd = question.fd, .events = POLLIN } };

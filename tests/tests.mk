@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make unit: C unit tests (no root) and native BPF tests (root; skipped with the reason where not
-# possible); make fuzz; make proof. Each prints a line for each test and 'N passed, N failed, N
-# skipped', and leaves JUnit XML in build/tests/.
+# make unit: C unit tests (no root) and native BPF tests (as root; skipped with a reason where
+# impossible); make fuzz; make proof. Each prints a line per test and 'N passed, N failed, N
+# skipped', and writes JUnit XML to build/tests/.
 
 TESTS    := $(BUILD)/tests
-# Chosen on their own: sanitizers and hardening do not go together.
+# Not CFLAGS_OURS: sanitizers and hardening do not work together.
 TEST_CC  ?= $(CC)
 TEST_FLAGS = $(CPPFLAGS_OURS) -Itests/unit -Ibpf -std=gnu11 -O1 -g $(WARNINGS) \
 	     -fno-omit-frame-pointer -MMD -MP
@@ -14,10 +14,10 @@ comma   := ,
 
 UNIT     := options ports allowlist cgroup container mounts netns report cli audit units timespan
 UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
-# What the tests need of the loader, and share; the linker takes what each one uses.
+# The parts of the loader and the helpers that tests share; the linker picks what each test uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/cgroup_find.o host/container.o host/mounts.o host/netns.o audit/reading.o audit/text.o audit/json.o \
+	      host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o host/run.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -43,16 +43,17 @@ $(UNIT_BIN): %: %.o $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ $(FAKES:%=-Wl$(comma)--wrap=%) -lcmocka $(LIBS)
 
-# Native BPF tests: run in this kernel, as root.
-NATIVE     := fixtures differential programs follow live wire repair
+# Native BPF tests run on this kernel, as root.
+NATIVE     := fixtures differential programs follow live wire repair types
 NATIVE_BIN := $(NATIVE:%=$(TESTS)/bpf/%)
 NATIVE_LIB := $(TESTS)/bpf.a
 NATIVE_OBJ := $(patsubst %,$(TESTS)/bpf/%.o,object packets shapes tree rig connection)
 FIXTURE    := $(TESTS)/strip_fixture.bpf.o
 
 UNWRITABLE := $(TESTS)/unwritable.bpf.o
+UNKNOWN    := $(TESTS)/unknown.bpf.o
 
-$(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
+$(FIXTURE) $(UNWRITABLE) $(UNKNOWN): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/strip.bpf.c \
 		$(wildcard bpf/*.h include/*.h) | $(TESTS)/bpf $(BUILD)/tools-ok
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c -o $@ $<
@@ -60,7 +61,7 @@ $(FIXTURE) $(UNWRITABLE): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdicts.h bpf/s
 $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 	$(call say,CC)
 	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
-		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
+		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DUNKNOWN_OBJECT='"$(UNKNOWN)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(NATIVE_LIB): $(NATIVE_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -69,23 +70,23 @@ $(NATIVE_BIN): %: %.o $(NATIVE_LIB) $(UNIT_LIB)
 	$(call say,LD)
 	$(Q)$(TEST_CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
 
-# On another processor, tests/s390x.
+# Used by tests/s390x.
 .PHONY: unit-programs bpf-objects
 unit-programs: $(UNIT_BIN)
 bpf-objects: $(BPF_OBJ) $(BUILD)/bpf/audit.o
 
 .PHONY: unit
-unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(BUILD)/mma.bpf.o
+unit: $(UNIT_BIN) $(NATIVE_BIN) $(FIXTURE) $(UNWRITABLE) $(UNKNOWN) $(BUILD)/mma.bpf.o
 	$(Q)MMA_TEST_OUT=$(TESTS) tests/tap unit $(UNIT_BIN) \
 		$(if $(filter 0,$(shell id -u)),$(NATIVE_BIN),$(NATIVE:%='=%:needs root'))
 
-# Bounded model checking of the option walk: half a minute with CBMC 6.
+# Bounded model checking of the option walk; takes half a minute with CBMC 6.
 CBMC ?= $(CURDIR)/tests/proof/cbmc
 .PHONY: proof
 proof:
 	$(Q)CBMC=$(CBMC) MMA_TEST_OUT=$(TESTS) tests/tap proof tests/proof/options
 
-# libFuzzer, which comes with clang. Each target for FUZZ_SECONDS, or over FUZZ_RUNS inputs.
+# libFuzzer, part of clang. Each target runs for FUZZ_SECONDS, or for FUZZ_RUNS inputs.
 FUZZ_SECONDS ?= 10
 FUZZ_RUNS    ?=
 FUZZ      := options ports mounts cgroup visible
@@ -117,7 +118,7 @@ fuzz: $(FUZZ_BIN)
 		MMA_TEST_SECONDS=$(if $(FUZZ_RUNS),7200,$$(($(FUZZ_SECONDS) * $(words $(FUZZ)) + 600))) \
 		MMA_TEST_OUT=$(TESTS) tests/tap fuzz tests/fuzz/targets
 
-# Takes over those new inputs that reach something new.
+# Adds new inputs that increase coverage to the corpus.
 fuzz-corpus: $(FUZZ_BIN)
 	$(Q)for target in $(FUZZ); do mkdir -p $(TESTS)/fuzz/$$target.corpus && \
 		$(TESTS)/fuzz/$$target -merge=1 tests/fuzz/corpus/$$target \
@@ -125,12 +126,12 @@ fuzz-corpus: $(FUZZ_BIN)
 
 -include $(wildcard $(TESTS)/*/*.d $(TESTS)/*/*/*.d $(TESTS)/*/*/*/*.d)
 
-# How much of the loader the tests run: half an hour.
+# Measures the tests' coverage of the loader; takes half an hour.
 .PHONY: coverage
 coverage:
 	@tests/coverage
 
-# Real mail servers in guests (tests/vm/servers), which takes an hour or more, and the tables of it.
+# Runs real mail servers in guests (tests/vm/servers) and writes their tables; takes an hour or more.
 .PHONY: servers
 servers:
 	@rc=0; tests/vm/servers/run || rc=$$?; \

@@ -11,7 +11,7 @@ import socket
 import statistics
 import subprocess
 
-HERE = "/run/bench"  # in memory: the host's disk is not to be waited for
+HERE = "/run/bench"  # in memory, so that no time is spent waiting for the host's disk
 TOOL = f"{HERE}/mptcp-mail-attach"
 BENCH = "/sys/fs/cgroup/bench.slice"
 SERVICE = f"{BENCH}/mail.service"
@@ -19,7 +19,7 @@ MPTCP = 262
 CONNECTIONS = 1000
 TIMES = 3
 SIZES = [1, 10, 100, 1000]
-OURS, WARM_MS = 0.10, 5
+OURS, WARM_MS, COLD, COLD_MIB, WARM_M, STATUS_K, REFRESH_S = 0.10, 5, 4, 9, 4.5, 100, 1
 QUIET = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_WRONLY, 0) for fd in (1, 2)]
 HOW = ("What the kernel says of the command at its end (wait4), in a guest that counts instructions as nanoseconds (QEMU, -icount, one "
        "processor): processor time is instructions, what wall time is more is waiting, mostly for the kernel's RCU. "
@@ -30,7 +30,7 @@ HOW = ("What the kernel says of the command at its end (wait4), in a guest that 
 
 
 class Run:
-    """One command to its end: instructions, ms of wall time, KiB at the peak."""
+    """One command, run to its end: instructions, wall time in ms, peak memory in KiB."""
 
     def __init__(self, *argv):
         there, here = os.pipe()
@@ -66,7 +66,7 @@ def in_cgroup(path):
 
 @contextlib.contextmanager
 def connections(n):
-    """An MPTCP listener of the service with so many established connections."""
+    """An MPTCP listener of the service with n established connections."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4 * n, 4 * n))
     in_cgroup(SERVICE)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
@@ -84,7 +84,7 @@ def connections(n):
 
 
 def processes():
-    """Those of user space, by what they run."""
+    """The processes in user space, by the program that they run."""
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -93,7 +93,7 @@ def processes():
 
 
 def btf_opens():
-    """How often a warm attach opens the kernel's type information."""
+    """How often a warm attach opens the kernel's BTF."""
     trace = subprocess.run(["strace", "-f", "-e", "trace=open,openat", "-o", "/dev/stdout", TOOL, "-q", "--cgroup", SERVICE],
                            check=True, capture_output=True, text=True).stdout
     return sum("/btf/" in line for line in trace.splitlines())
@@ -111,7 +111,7 @@ class Part:
                           "target": limit, "met": met, "why": why if met is False else None})
 
     def runs(self, name, runs, base, **kwargs):
-        """A command by its instructions."""
+        """Measures a command in instructions."""
         self.row(name, [run.instructions / 1e6 for run in runs], "million instructions",
                  f"{median(runs, 'ms'):.2f} ms of wall time, {median(runs, 'peak') / 1024:.1f} MiB at the peak, "
                  f"{median(runs, 'instructions') / median(base, 'instructions'):.1f} × true", **kwargs)
@@ -139,6 +139,7 @@ def measure_commands(part):
     opens = btf_opens()
     with connections(CONNECTIONS):
         status = several(lambda: tool("--status"))
+    check = several(lambda: tool("--check"))
     for _ in range(2):
         detach.append(tool("--detach"))
         cold.append(attach(SERVICE))
@@ -148,15 +149,19 @@ def measure_commands(part):
     part.runs("the loader of a command-name filter", loaders["command"], true)
     part.runs("the loader of our programs", loaders["mma"], true)
     part.runs("cold attach", cold, true)
-    part.runs("warm attach", warm, true)
+    part.runs("warm attach", warm, true, limit=WARM_M, why="starting any program takes a quarter of it (see true)")
+    part.runs("--check", check, true)
     part.runs(f"--status, {CONNECTIONS} connections", status, true)
     part.runs("detach", detach, true)
     least = median(loaders["mma"], "instructions")
     part.row("cold attach", [run.instructions / least for run in cold], "× the loader of our programs",
              "libbpf and the verifier are what that one is; it also ends them", limit=1 + OURS,
              why="what is above 1 is the command's own")
-    part.row("cold attach", [run.instructions / median(loaders["command"], "instructions") for run in cold],
-             "× the loader of a filter")
+    for name, runs in (("cold attach", cold), ("--check", check)):
+        part.row(name, [run.instructions / median(loaders["command"], "instructions") for run in runs],
+                 "× the loader of a filter", limit=COLD, why="what is above 1 is the programs' own: the verifier, mostly")
+    part.row("cold attach, memory at the peak", [run.peak / 1024 for run in cold], "MiB", limit=COLD_MIB,
+             why="the kernel's types are most of it")
     part.row("warm attach", [run.instructions / median(loaders["command"], "instructions") for run in warm],
              "× the loader of a filter")
     part.row("warm attach, wall time at one instruction a nanosecond", [run.ms for run in warm], "ms", limit=WARM_MS,
@@ -167,7 +172,7 @@ def measure_commands(part):
 
 
 class Growth:
-    """What several commands take, by the size of something."""
+    """The cost of several commands as something grows."""
 
     def __init__(self, part, xlabel):
         self.part, self.xlabel, self.points = part, xlabel, {}
@@ -175,15 +180,17 @@ class Growth:
     def add(self, name, size, run):
         self.points.setdefault(name, []).append([size, run.instructions / 1e6])
 
-    def tell(self, plot, title):
-        """The slope, and how far from one line the middle lies: 1 would be on it."""
+    def tell(self, plot, title, limits=()):
+        """Reports the slope, and how far the middle lies from a straight line: 1 is on it."""
         for name, points in self.points.items():
             (x0, y0), *middle, (x1, y1) = points
             slope = (y1 - y0) / (x1 - x0)
             x, y = middle[-1]
+            limit = dict(limits).get(name)
             self.part.row(f"{name}, for each of the {self.xlabel}", [slope * 1000], "thousand instructions",
                           f"{y0:.1f} million with {x0}, {y1:.1f} with {x1}; with {x} "
-                          f"{y / (y0 + slope * (x - x0)):.2f} times what lies on the line")
+                          f"{y / (y0 + slope * (x - x0)):.2f} times what lies on the line", limit=limit,
+                          why="reading the cgroup, its processes and its programs is what remains")
         self.part.plots.append({"name": plot, "title": title, "xlabel": self.xlabel, "ylabel": "million instructions",
                                 "logx": True, "series": [{"name": name, "points": points}
                                                          for name, points in self.points.items()]})
@@ -203,7 +210,7 @@ def grow_paths(part):
         growth.add("its detach", size, tool("--detach", "--cgroup", service("more.service")))
         growth.add("--status", size, tool("--status"))
     tool("--detach")
-    growth.tell("growth-attach-paths", "Attach and the number of attached paths")
+    growth.tell("growth-attach-paths", "Attach and the number of attached paths", [("--status", STATUS_K)])
 
 
 def grow_list(part):
@@ -232,7 +239,11 @@ def grow_interfaces(part):
         growth.add("attach that covers those that are new", size, attach(SERVICE))
         growth.add("warm attach", size, attach(SERVICE))
         growth.add("--status", size, tool("--status"))
+        refresh = tool("--refresh")
+        growth.add("--refresh", size, refresh)
         made = size
+    part.row(f"--refresh, {made} interfaces", [refresh.instructions / 1e9], "s of processor time at one instruction a nanosecond",
+             limit=REFRESH_S, why="each interface is asked whether it has strip")
     tool("--detach")
     growth.tell("growth-attach-interfaces", "Attach and the number of interfaces")
 

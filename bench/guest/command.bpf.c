@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TCP of commands with some names becomes MPTCP: the steps of BCC's mptcpify, which asks for the
- * name first and then looks it up in a hash of BCC's default size.
+ * TCP of commands with some names becomes MPTCP: the steps of BCC's mptcpify, which
+ * first reads the name and then looks it up in a hash of BCC's default size.
  */
 #include "peer.h"
 

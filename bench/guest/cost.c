@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cost COMMAND [ARG]...: runs it and prints, on fd 3, what it took: microseconds
- * of processor time, of these in user space, nanoseconds of wall time, KiB at
- * the peak. A small process, because a child begins with its parent's peak.
+ * cost COMMAND [ARG]...: runs it and prints its cost on fd 3: microseconds of processor
+ * time, how many of these in user space, nanoseconds of wall time, peak memory in KiB.
+ * It is a small program, because a child's peak starts at its parent's.
  */
 #include <err.h>
 #include <stdio.h>

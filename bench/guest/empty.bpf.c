@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The least that a program on the hook can be: what the hook itself takes. */
+/* The smallest possible program on the hook: the cost of the hook itself. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

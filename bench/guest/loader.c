@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * loader OBJECT: loads every program of a BPF object by libbpf, attaches those
- * that say where to, and ends: the least that a loader of them can take.
+ * loader OBJECT: loads every program of a BPF object with libbpf, attaches those whose
+ * section says where, and exits: the least that a loader can cost.
  */
+#include "host/kernel_types.h"
+
 #include <bpf/libbpf.h>
 #include <err.h>
 
@@ -11,7 +13,7 @@ int main(int argc, char **argv)
 	struct bpf_object *object = argc == 2 ? bpf_object__open_file(argv[1], NULL) : NULL;
 	struct bpf_program *program;
 
-	if (!object || bpf_object__load(object))
+	if (!object || kernel_types_number(object) || bpf_object__load(object))
 		err(1, "cannot be loaded");
 	bpf_object__for_each_program(program, object)
 	{

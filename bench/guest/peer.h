@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the peers' programs share: their test of "TCP", which takes no flags. */
+/* What the programs of other projects share: their test for "TCP", which ignores flags. */
 #ifndef PEER_H
 #define PEER_H
 

@@ -60,7 +60,7 @@ def path_of(n):
 
 
 def measure_preempting(here):
-    """As the kernel preempts tasks now if it does, else fully."""
+    """With the kernel's preemption mode if it preempts tasks, otherwise with full preemption."""
     mode = preemption()
     got = {}
     if mode in ("none", "voluntary"):
@@ -78,7 +78,7 @@ def measure_preempting(here):
 
 
 def measure_growth(passes):
-    """More and more paths; each pass measures them anew."""
+    """More and more paths; each pass measures again."""
     here = bystander(10)
     with attached([path_of(0)]) as service:
         for had, paths in zip(PATHS, PATHS[1:]):
@@ -89,7 +89,7 @@ def measure_growth(passes):
 
 
 class Part:
-    """Rows and plots of what the passes have measured."""
+    """Rows and plots from the measurements of the passes."""
 
     def __init__(self, passes):
         self.passes, self.rows, self.plots = passes, [], []

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What one socket(2) takes, in the instructions of a guest that counts them: there the time stamp
- * counter is that count (tests/vm/run --icount). Elsewhere it is time.
+ * The cost of one socket(2), in instructions, in a guest that counts them: there the
+ * time stamp counter is that count (tests/vm/run --icount). Elsewhere it is time.
  *
  *   sockets CGROUP FAMILY TYPE PROTOCOL     CGROUP: a directory to enter first
  *
- * Prints the best of many for each of some rounds, without what the counting itself takes, and
- * then SO_PROTOCOL of the sockets made.
+ * Prints the best of many for each of some rounds, without the cost of counting itself,
+ * and then SO_PROTOCOL of the sockets.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include <x86intrin.h>
 
 #define ROUNDS 3
-#define SOCKETS 300 /* in each round; slab pages and RCU disturb some of them */
+#define SOCKETS 300 /* per round; slab pages and RCU disturb some of them */
 
 static void die(const char *what)
 {

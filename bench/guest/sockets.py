@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Socket(2) counted in instructions, with one thing or another on its hook."""
+"""Counts the instructions of socket(2), with various programs on its hook."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ MADE_MPTCP = 262
 
 
 def hook_is_free():
-    """A link goes in the kernel's own time."""
+    """The kernel takes its time to free a link."""
     while "update_socket_protocol" in open(HOOKED, encoding="ascii").read():
         time.sleep(0.01)
 
@@ -30,7 +30,7 @@ def tool(*words):
 
 @contextlib.contextmanager
 def peer(name, times=1):
-    """A program of this directory on the hook."""
+    """Puts a program of this directory on the hook."""
     for i in range(times):
         subprocess.run(["bpftool", "prog", "loadall", f"{HERE}/{name}.bpf.o", f"{PINS}-{i}", "autoattach"], check=True)
     yield
@@ -40,7 +40,8 @@ def peer(name, times=1):
 
 
 def attach(paths):
-    """Cgroups with these paths below /bench.slice, made and attached. The first one's directory."""
+    """Creates cgroups with these paths below /bench.slice and attaches them. Returns the first
+    one's directory."""
     dirs = [f"{BENCH}/{path}" for path in paths]
     for path in dirs:
         os.makedirs(path, exist_ok=True)
@@ -57,7 +58,7 @@ def attached(paths):
 
 
 def preemption(mode=None):
-    """How the kernel preempts tasks; from now on as this mode says."""
+    """The kernel's preemption mode; with an argument, sets it."""
     with open(PREEMPT, "w" if mode else "r", encoding="ascii") as f:
         if mode:
             f.write(mode)
@@ -66,14 +67,15 @@ def preemption(mode=None):
 
 
 def bystander(depth):
-    """A cgroup this many levels below the root, not attached, nor is one above it."""
+    """A cgroup this many levels below the root; neither it nor one above it is attached."""
     path = "/".join([CGROUPS, "bystander.slice"] + [f"l{n}" for n in range(2, depth + 1)])
     os.makedirs(path, exist_ok=True)
     return path
 
 
 def count(cgroup, kind, command=("sockets",), mptcp=False):
-    """Instructions of one socket(2); the kind of socket that it made must be what was meant."""
+    """Counts the instructions of one socket(2), and checks that it created the intended kind of
+    socket."""
     argv = [*command[:-1], f"{HERE}/{command[-1]}", cgroup, *map(str, kind)]
     *rounds, made = map(int, subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split())
     assert (made == MADE_MPTCP) == mptcp, f"{argv}: SO_PROTOCOL {made}"

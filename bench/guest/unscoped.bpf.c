@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* All TCP of the host becomes MPTCP: what the kernel's sample does (mptcpify.c of its self-tests). */
+/* All TCP of the host becomes MPTCP, as with the kernel's sample (mptcpify.c of its
+ * self-tests). */
 #include "peer.h"
 
 char LICENSE[] SEC("license") = "GPL";

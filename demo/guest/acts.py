@@ -18,11 +18,12 @@ from kernel import MPTCP, TCP
 
 TOOL = "mptcp-mail-attach"
 PINS = "/sys/fs/bpf/mptcp-mail"
-# Those that only root may bind, and to listen: what else a service opens stays TCP. 220 is imap3, nginx's here.
+# Ports that only root may bind, for listening only: whatever else a service opens stays TCP. 220
+# is imap3, used by nginx here.
 PORTS = "25/listen,143/listen,220/listen,587/listen,993/listen"
 INSIDE, OUTSIDE = "demo-inside.service", "demo-outside.service"
 
-# What a BREAK takes away, right after the attach.
+# The links that each BREAK removes, right after the attach.
 BROKEN_LINKS = {"upgrade": ("upgrade",), "follow": ("follow_",), "strip": ("strip-",)}
 
 
@@ -62,7 +63,7 @@ def before():
 
 
 def break_it(what):
-    """Takes links of the attachment away, and waits until the kernel has let go of them."""
+    """Removes links of the attachment, and waits until the kernel has freed them."""
     def links():
         return sum(kind == "link" for kind, _ in kernel.bpf_objects())
 
@@ -79,7 +80,7 @@ def attach(broken):
     act(3, "Attach by cgroup path, then restart the services")
     paths = [kernel.cgroup_of(unit) for unit in UNITS]
     words = [word for path in paths for word in ("--cgroup", path)]
-    # One more, which does not exist yet: act 7 starts it.
+    # Another cgroup, which does not exist yet: act 7 starts its unit.
     words += ["--cgroup", f"/sys/fs/cgroup/system.slice/{INSIDE}"]
     words += ["--port", PORTS]
     code, said = command(TOOL, *words, shown=" \\\n".join(
@@ -88,7 +89,7 @@ def attach(broken):
         c.holds(code == 0)
         for unit in UNITS:
             for at, _ in sorted(kernel.listeners(unit).items()):
-                c.holds(any(unit in line and checks.address(at) in line and "stays TCP" in line
+                c.holds(any(unit in line and checks.address(at) in line and "TCP until the service" in line
                             for line in said.splitlines()))
     with claim("attach.unchanged", "none of them has changed") as c:
         for unit in UNITS:
@@ -108,7 +109,7 @@ def attach(broken):
         c.show(f"units: {units or 'none'}; drop-ins: {drop_ins or 'none'}; "
                f"processes: {' '.join(ours) or 'none'}")
         c.holds(not units and not drop_ins and not ours)
-    if not broken:  # repair goes with a cgroup; the drop-in of --enable would see to it
+    if not broken:  # repair is lost with a cgroup; the drop-in of --enable would restore it
         command(TOOL, "--refresh")
     show_status()
 
@@ -234,7 +235,7 @@ def live_edit(stack):
 
 def bystander():
     act(7, "A bystander: the same program outside and inside")
-    # The same port, on the list, at two addresses.
+    # The same listed port at two addresses.
     places = ((OUTSIDE, socket.AF_INET, TCP, "outside the attached cgroups"),
               (INSIDE, socket.AF_INET6, MPTCP, "in a cgroup attached before it existed"))
     for unit, family, _, _ in places:
@@ -290,14 +291,14 @@ def detach(baseline):
         for unit in UNITS:
             for at, end in sorted(kernel.listeners(unit).items()):
                 c.holds(end.protocol == MPTCP and any(
-                    unit in line and checks.address(at) in line and "speaks MPTCP" in line
+                    unit in line and checks.address(at) in line and "MPTCP on every port" in line
                     for line in said.splitlines()))
     restart()
     each_listens("detached", TCP, "{} listens on TCP again")
     short_trip("detached", "after the detach", TCP)
 
     def left():
-        # systemd gives a restarted unit programs of its own: sd_devices, sd_fw_…
+        # systemd attaches its own programs to a restarted unit: sd_devices, sd_fw_…
         return [text for key, text in kernel.bpf_objects().items()
                 if key not in baseline and not text.split()[2].startswith("sd_")]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A tcpdump capture, read here: which handshakes carried MP_CAPABLE."""
+"""Reads a tcpdump capture: which handshakes carried MP_CAPABLE."""
 
 import socket
 import struct
@@ -52,7 +52,7 @@ class Packet:
 
 
 class Capture:
-    """tcpdump on one interface, from now until stop()."""
+    """Runs tcpdump on one interface, from now until stop()."""
 
     def __init__(self, interface, path="/tmp/demo.pcap"):
         self.path = path
@@ -98,6 +98,6 @@ class Capture:
 
 
 def words(handshake):
-    """For people: which of the three carried MP_CAPABLE."""
+    """In words: which of the three packets carried MP_CAPABLE."""
     return ", ".join(f"{name} {'MP_CAPABLE' if p.mp_capable else 'without'}"
                      for name, p in zip(("SYN", "SYN-ACK", "ACK"), handshake))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What several acts do: visit a mail server, and claim what its sockets are."""
+"""Steps that several acts share: use a mail server, and claim what its sockets are."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ MAIL_PORTS = {"postfix.service": {25}, "dovecot.service": {143, 993}, "nginx.ser
 HTTP_PORT, SUBMISSION_PORT = 80, 587
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
-# How a service is called here: (words, unit, port, family, client)
+# The services by their names here: (words, unit, port, family, client)
 SERVICES = {
     "smtp": ("SMTP", "postfix.service", 25, V4, mail.Smtp),
     "imap": ("IMAP", "dovecot.service", 143, V4, mail.Imap),
@@ -35,7 +35,7 @@ def restart():
 
 
 def claim_listeners(act, unit, want, text):
-    """The mail listeners of a unit are all `want`, as the kernel and as ss have it."""
+    """The mail listeners of a unit are all `want`, according to the kernel and to ss."""
     with claim(f"{act}.{unit.split('.')[0]}", text) as c:
         ports = MAIL_PORTS[unit]
         found = wait_for(f"listeners of {unit}", seconds=5, condition=lambda: (
@@ -66,7 +66,7 @@ def show_ends(c, sock, unit, want):
 
 
 def show_wire(c, sock, want):
-    """MP_CAPABLE in the handshake: `want` is a word for each packet that has it."""
+    """MP_CAPABLE in the handshake: `want` says for each packet whether it has it."""
     handshake = wire.handshake(sock.getsockname()[:2], sock.getpeername()[:2])
     c.show(f"capture: {capture.words(handshake)}")
     c.holds(tuple(bool(p.mp_capable) for p in handshake) == want)
@@ -77,7 +77,8 @@ ALL, OFFER_ONLY, NONE = (True, True, True), (True, False, False), (False, False,
 
 
 class Visitor:
-    """A mail client on one connection. Made inside a claim: a server that is not there fails it."""
+    """A mail client on one connection. Create it inside a claim, which then fails if the server
+    does not answer."""
 
     def __init__(self, service, protocol):
         self.words, self.unit, port, family, client = SERVICES[service]
@@ -105,7 +106,7 @@ class Visitor:
 
 
 def round_trip(act, subject, protocol, want, seen):
-    """Sends a message over SMTP and reads it in three ways, with the evidence of each."""
+    """Sends a message over SMTP and reads it in three ways; each shows its evidence."""
     client = f"{'an' if protocol == MPTCP else 'a plain'} {NAMES[protocol]} client"
     for service, (words, *_) in SERVICES.items():
         verb = "sends a message over" if service == "smtp" else "reads that message over"
@@ -126,7 +127,7 @@ def round_trip(act, subject, protocol, want, seen):
 
 
 def short_trip(act, subject, want):
-    """The same, in one claim and by an MPTCP client: SMTP, then IMAP."""
+    """The same in one claim, with an MPTCP client: SMTP, then IMAP."""
     with claim(f"{act}.mail",
                f"a message goes in by SMTP and out by IMAP, over {NAMES[want]}") as c:
         for service in "smtp", "imap":
@@ -140,7 +141,7 @@ def short_trip(act, subject, want):
 
 
 def show_active(c, unit):
-    """A unit is active; if not, the end of its log."""
+    """A unit is active; if not, shows the end of its log."""
     state = subprocess.run(["systemctl", "is-active", unit], stdout=subprocess.PIPE, text=True,
                            check=False).stdout.strip()
     c.show(f"{unit}: {state}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The transcript: acts, commands, and claims with the evidence for each."""
+"""The transcript: acts, commands, and claims with their evidence."""
 
 import contextlib
 import subprocess
@@ -12,13 +12,13 @@ results = []  # (id, held, text)
 
 
 def say(text="", indent=0, hang=0):
-    """One line, wrapped where it is wider than the page."""
+    """Prints one line; wraps it if it is wider than the page."""
     pad = " " * indent
     for line in str(text).splitlines() or [""]:
         lead = pad + line[:len(line) - len(line.lstrip())]
         wrapped = textwrap.wrap(line.strip(), WIDTH, initial_indent=lead, break_on_hyphens=False,
                                 subsequent_indent=lead + " " * hang, drop_whitespace=True)
-        # What fits stays as it is, columns and all.
+        # Lines that fit are printed unchanged, including columns.
         print((pad + line).rstrip() if len(pad + line) <= WIDTH else "\n".join(wrapped), flush=True)
 
 
@@ -42,12 +42,12 @@ class Claim:
 
 @contextlib.contextmanager
 def claim(ident, text):
-    """A claim holds if its block checked something, every check held and nothing was raised. The
-    demo goes on after a failed one: the others have to be seen, too."""
+    """A claim holds if its block checked something, every check held and no exception was raised.
+    The demo continues after a failed claim, to show the others, too."""
     it = Claim()
     try:
         yield it
-    except Exception as error:  # whatever keeps a claim from being shown fails it
+    except Exception as error:  # any error that keeps a claim from being shown fails it
         it.show(f"{type(error).__name__}: {error}")
         it.holds(False)
     held = bool(it.checks) and all(it.checks)
@@ -58,7 +58,8 @@ def claim(ident, text):
 
 
 def command(*words, shown=None, quiet=False):
-    """Runs a command as a user would, showing both; returns (exit code, output)."""
+    """Runs a command as a user would. Shows the command and its output; returns (exit code,
+    output)."""
     say(f"$ {shown or ' '.join(words)}", indent=2, hang=4)
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if not quiet:

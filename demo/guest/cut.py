@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--connections, and one of two paths is cut amid an IMAP fetch; the paths and the fetch are those of figures/."""
+"""--connections, and an IMAP fetch during which one of two paths is cut; the paths and the fetch
+are those of figures/."""
 
 import contextlib
 import hashlib
@@ -21,7 +22,7 @@ MAILBOX = "/srv/mail/demo/Maildir/new"
 
 
 def set_up():
-    """A second client, behind two links; a big message in the box."""
+    """Sets up a second client behind two links, and a big message in the mailbox."""
     network.NETNS = "roaming"
     network.set_up()
     body = fetch.big_message(MESSAGE)
@@ -32,7 +33,8 @@ def set_up():
 
 
 def look(body):
-    """At the half of a fetch by both paths, beside a client with one and a client without MPTCP."""
+    """Looks at a fetch over both paths when half of it has arrived, beside a client with one path
+    and one without MPTCP."""
     shown = []
 
     def run():
@@ -57,7 +59,7 @@ def look(body):
 
 
 def fetch_it(c, body, protocol):
-    """With the first path cut at the half; whether all of it came."""
+    """Fetches, and cuts the first path halfway through; whether all of it arrived."""
     network.shape("s1")
     network.shape("c1", network.NETNS)
     result = fetch.fetch(protocol, network.SERVER[1], cut=network.cut_silently)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Evidence from the kernel. A server's own sockets are asked, through duplicates of its file
-descriptors (pidfd_getfd(2)): the server is unmodified and knows nothing of this."""
+"""Evidence from the kernel. The server's own sockets are asked, through duplicates of its file
+descriptors (pidfd_getfd(2)): the server is unmodified and does not notice."""
 
 import ctypes
 import errno
@@ -26,7 +26,7 @@ def protocol(sock):
 
 
 class Info:
-    """MPTCP_INFO of a socket. Falsy where the kernel has none: fallen back, or TCP."""
+    """MPTCP_INFO of a socket. Falsy if the kernel returns none: fallen back, or TCP."""
 
     def __init__(self, sock):
         self.flags = self.token = None
@@ -35,7 +35,7 @@ class Info:
             self.flags, self.token = struct.unpack_from("=II", data, 8)
             self.why = ""
         except OSError as error:
-            # Two names for one number; the kernel's manual pages use this one.
+            # Two names for one number; the manual pages use this one.
             self.why = errno.errorcode[error.errno].replace("ENOTSUP", "EOPNOTSUPP")
 
     def __bool__(self):
@@ -50,7 +50,7 @@ class Info:
 
 
 class End:
-    """One end of a connection, or a listener, as the kernel has it at this moment."""
+    """One end of a connection, or a listener, as the kernel reports it now."""
 
     def __init__(self, sock, process=""):
         self.protocol = protocol(sock)
@@ -67,7 +67,7 @@ class End:
 
 
 def cgroup_of(unit):
-    """Directory of a unit's cgroup, as systemd has it."""
+    """Directory of a unit's cgroup, from systemd."""
     path = subprocess.run(["systemctl", "show", "--value", "-p", "ControlGroup", unit],
                           stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     return f"/sys/fs/cgroup{path}" if path else None
@@ -96,7 +96,7 @@ def _sockets(unit):
             fds = [(int(fd), os.readlink(f"/proc/{pid}/fd/{fd}"))
                    for fd in os.listdir(f"/proc/{pid}/fd")]
         except OSError:
-            continue  # has gone
+            continue  # the process has ended
         for fd, name in fds:
             if not name.startswith("socket:") or name in seen:
                 continue
@@ -138,7 +138,7 @@ def accepted(unit, client):
 
 
 def ss_listeners():
-    """{(address, port): "TCP" or "MPTCP"} by ss, for a second opinion: of an MPTCP listener it
+    """{(address, port): "TCP" or "MPTCP"} from ss, as a second opinion: for an MPTCP listener it
     shows the TCP socket, with the upper-layer protocol mptcp."""
     out = subprocess.run(["ss", "-HltniO"], stdout=subprocess.PIPE, text=True, check=True).stdout
     found = {}
@@ -150,7 +150,7 @@ def ss_listeners():
 
 
 def ss_connection(client):
-    """What ss says of MPTCP on the server's socket to this client."""
+    """What ss reports about MPTCP on the server's socket to this client."""
     address = f"[{client[0]}]" if ":" in client[0] else client[0]
     out = subprocess.run(["ss", "-HtniO", "dst", f"{address}:{client[1]}"],
                          stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -159,7 +159,7 @@ def ss_connection(client):
 
 
 def counters(*names):
-    """Counters of MPTCP in this network namespace, by nstat."""
+    """MPTCP counters of this network namespace, from nstat."""
     out = subprocess.run(["nstat", "-asz"] + [f"MPTcpExt{name}" for name in names],
                          stdout=subprocess.PIPE, text=True, check=True).stdout
     values = dict(line.split()[:2] for line in out.splitlines() if not line.startswith("#"))
@@ -167,7 +167,7 @@ def counters(*names):
 
 
 def bpf_objects():
-    """{(kind, id): description} of every BPF object on this machine, by bpftool."""
+    """{(kind, id): description} of every BPF object on this machine, from bpftool."""
     found = {}
     for kind in "prog", "map", "link":
         out = subprocess.run(["bpftool", "-j", kind, "list"], stdout=subprocess.PIPE, text=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A server that knows nothing of MPTCP: listener.py ADDRESS PORT greets whoever connects."""
+"""A server that knows nothing of MPTCP: listener.py ADDRESS PORT greets every client."""
 
 import socket
 import sys
@@ -10,4 +10,4 @@ served = []
 while True:
     connection = server.accept()[0]
     connection.sendall(b"hello\n")
-    served.append(connection)  # stays open, to be looked at
+    served.append(connection)  # stays open for inspection

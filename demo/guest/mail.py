@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The client: a network namespace behind a veth, and mail by python's own smtplib and imaplib
-over sockets made there."""
+"""The client: a network namespace behind a veth, and mail with python's own smtplib and imaplib
+over sockets created there."""
 
 import contextlib
 import email.message
@@ -20,7 +20,7 @@ USER, PASSWORD, NAME = "demo", "demo", "mail.demo.example"
 
 
 def set_up_network():
-    """The server's end is "mail" here, the client's is "net" in its own namespace."""
+    """The server's end is called "mail" here, the client's "net" in its own namespace."""
     for words in (
             f"ip netns add {NETNS}",
             f"ip link add mail type veth peer name net netns {NETNS}",
@@ -35,7 +35,7 @@ def set_up_network():
 
 @contextlib.contextmanager
 def in_client():
-    """What is made in here, sockets and processes, belongs to the client's namespace."""
+    """Sockets and processes created in this context belong to the client's namespace."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{NETNS}", os.O_RDONLY)
     try:
@@ -108,7 +108,7 @@ def log_in(imap):
 
 
 def read(imap, subject):
-    """Waits for the message with this subject and returns its subject line, as read."""
+    """Waits for the message with this subject, and returns its subject line as read."""
     def arrived():
         imap.noop()
         return imap.search(None, "SUBJECT", f'"{subject}"')[1][0].split()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Configure Debian's mail servers in the guest; start nothing.
+# Configure Debian's mail servers in the guest, without starting them.
 set -eu
 config=$(cd "$(dirname "$0")/../config" && pwd)
 
@@ -11,8 +11,8 @@ install -m 644 "$config/dovecot.conf" /etc/dovecot/dovecot.conf
 install -m 644 "$config/nginx.conf" /etc/nginx/nginx.conf
 install -d -o mail -g mail /srv/mail
 
-# No service of Postfix in a chroot: Debian's script that fills the chroot at each start takes a
-# third of a start under emulation.
+# No Postfix service in a chroot: Debian's script that fills the chroot takes a third of each start
+# under emulation.
 postconf -F '*/*/chroot=n'
 echo 'SYNC_CHROOT=' >/etc/default/postfix
 

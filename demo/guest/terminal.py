@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A command and what it printed, as an SVG picture of a terminal. Looks the same whatever the font: each word
-has its place and its width."""
+"""A command and its output as an SVG picture of a terminal. It looks the same in every font: each
+word has its own position and width."""
 
 import html
 import re

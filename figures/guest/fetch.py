@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One IMAP fetch of one big message, its bytes as they come in over time."""
+"""One IMAP fetch of one big message: its bytes over time."""
 
 import hashlib
 import re
@@ -14,12 +14,13 @@ GIVE_UP = 10  # seconds without a byte
 
 
 def big_message(size):
-    """Of about so many bytes."""
+    """A message of about this many bytes."""
     return b"Subject: big\r\n\r\n" + (b"0123456789abcdef" * 4 + b"\r\n") * (size // 66)
 
 
 class Fetch:
-    """points: [(seconds since the fetch was asked for, bytes so far)]; cut: when the path was."""
+    """points: [(seconds since the fetch was requested, bytes so far)]; cut: when the path was
+    cut."""
 
     def __init__(self):
         self.points, self.cut, self.sha256, self.size = [], None, None, 0
@@ -34,7 +35,7 @@ class Fetch:
 
     @property
     def longest_stall(self):
-        """Between two reads; from the last one on where it never went on."""
+        """Between two reads; or after the last one, if the fetch never continued."""
         times = [0.0] + [t for t, _ in self.points]
         gaps = [b - a for a, b in zip(times, times[1:])]
         return max(gaps) if self.complete else GIVE_UP
@@ -55,7 +56,7 @@ def _command(sock, reader, tag, words):
 
 
 def fetch(protocol, address, family=socket.AF_INET, cut=None):
-    """The message over a socket of this protocol; `cut` is called at the half."""
+    """Fetches the message over a socket of this protocol; calls `cut` halfway through."""
     result = Fetch()
     with network.in_client():
         sock = socket.socket(family, socket.SOCK_STREAM, protocol)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""nginx's mail proxy with its own word for it, `listen … multipath`, and the same nginx without
-that word, attached by the tool: an IMAP fetch through each over two paths. Writes
-$OUT/nginx.json; exit 1 where the two are not the same."""
+"""nginx's mail proxy with its own directive for MPTCP, `listen … multipath`, and the same nginx
+without the directive, attached by the tool: an IMAP fetch through each over two paths. Writes
+$OUT/nginx.json; exit 1 if the two differ."""
 
 import json
 import os
@@ -44,7 +44,7 @@ mail {{
 
 
 def start_nginx(kind):
-    """In front of Dovecot; the tool before the server, as its drop-in would do it."""
+    """Starts it in front of Dovecot; runs the tool before the server, as the drop-in would."""
     subprocess.run([paths.TOOL, "--detach", "-q"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["systemctl", "stop", "nginx.service"], check=True)
     with open("/etc/nginx/nginx.conf", "w", encoding="ascii") as f:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Two paths between the mail server (here) and a client (a network namespace), each of
-RATE and DELAY in both directions. The first has IPv4, the second what `set_up` is told."""
+"""Two paths between the mail server (here) and a client (a network namespace), each with RATE and
+DELAY in both directions. The first path has IPv4, the second the family given to `set_up`."""
 
 import contextlib
 import ctypes
@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 NETNS = "client"
-RATE, DELAY = "20mbit", "5ms"  # of each path; DELAY each way
+RATE, DELAY = "20mbit", "5ms"  # of each path; DELAY in each direction
 QUEUE = 100  # packets: 60 ms at RATE
 SERVER, CLIENT = {1: "10.0.1.1", 2: "10.0.2.1"}, {1: "10.0.1.2", 2: "10.0.2.2"}
 SERVER6, CLIENT6 = "fd00:2::1", "fd00:2::2"
@@ -54,14 +54,15 @@ def tear_down():
 
 
 def announce_second_path(second=socket.AF_INET):
-    """What an administrator types: the server tells of its second address, the client takes it up."""
+    """What an administrator types: the server announces its second address, and the client
+    connects to it."""
     ip("mptcp limits set subflows 1")
     ip(f"mptcp endpoint add {SERVER[2] if second == socket.AF_INET else SERVER6} dev s2 signal")
     ip("mptcp limits set subflows 1 add_addr_accepted 1", NETNS)
 
 
 def cut_silently():
-    """All packets of the first path are lost, in both directions; nobody is told."""
+    """Drops all packets on the first path, in both directions, without any notification."""
     shape("s1", loss="loss 100%")
     shape("c1", NETNS, loss="loss 100%")
 
@@ -72,7 +73,7 @@ def cut_by_link_down():
 
 @contextlib.contextmanager
 def in_client():
-    """What is made in here belongs to the client's namespace."""
+    """Sockets created in this context belong to the client's namespace."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{NETNS}", os.O_RDONLY)
     try:

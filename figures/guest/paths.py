@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """More than one path, measured: Debian's Dovecot, attached by the tool, and an IMAP fetch of
-MESSAGE bytes. Writes $OUT/paths.json and, for the plot, $OUT/*.dat; exit 1 where a claim of the
+MESSAGE bytes. Writes $OUT/paths.json and, for the plot, $OUT/*.dat; exit 1 if a claim of the
 README does not hold."""
 
 import contextlib
@@ -40,7 +40,7 @@ def attach(unit):
 
 
 def start_dovecot(port=143, attached=True):
-    """One message in the box; the tool before the server, as its drop-in would do it."""
+    """One message in the mailbox; runs the tool before the server, as the drop-in would."""
     config = "/payload/config"
     for words in (f"install -m 644 {config}/dovecot.conf /etc/dovecot/dovecot.conf", "install -d /etc/demo",
                   f"sed -i s/143/{port}/ /etc/dovecot/dovecot.conf",
@@ -74,7 +74,7 @@ def paths(second=socket.AF_INET, both=True):
 
 
 def thinned(points, step=0.03):
-    """Less than the eye can see is left out; the ends of a stall stay."""
+    """Leaves out points that the eye cannot tell apart; the ends of a stall stay."""
     last = -step
     for (t, n), (following, _) in zip(points, points[1:] + [(float("inf"), 0)]):
         if t - last >= step or following - t >= step:
@@ -85,12 +85,12 @@ def thinned(points, step=0.03):
 def plot(name, result):
     with open(f"{OUT}/{name}.dat", "w", encoding="ascii") as f:
         f.write("0 0\n" + "".join(f"{t:.3f} {n}\n" for t, n in thinned(result.points)))
-        if not result.complete:  # nothing more came while we waited
+        if not result.complete:  # nothing more arrived while we waited
             f.write(f"{result.seconds + GIVE_UP:.3f} {result.points[-1][1]}\n")
 
 
 class Measured:
-    """All of it, as paths.json."""
+    """All measurements, as in paths.json."""
 
     def __init__(self, size, sha256):
         self.size, self.sha256, self.figures = size, sha256, {}
@@ -141,7 +141,7 @@ class Measured:
               f"{result.points[-1][1] * 100 // result.size} % were there")
 
     def families(self):
-        """IPv4 to begin with; the other path has nothing but IPv6."""
+        """Starts on IPv4; the other path has only IPv6."""
         say("\nAn IPv4 path is lost, the other has IPv6 alone:")
         with paths(socket.AF_INET6):
             result = fetch(MPTCP, f"::ffff:{network.SERVER[1]}", socket.AF_INET6, network.cut_silently)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The MP_CAPABLE of a SYN-ACK, as it arrives at the client."""
+"""The MP_CAPABLE option of a SYN-ACK, as it arrives at the client."""
 
 import socket
 
@@ -26,7 +26,7 @@ def _options(tcp):
 
 
 def mp_capable_of_answer(address, port):
-    """As hexadecimal text, without the sender's key; None: the answer had none."""
+    """In hexadecimal, without the sender's key; None if the answer had none."""
     with network.in_client():
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
         client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)

@@ -19,7 +19,7 @@ static int by_key(const void *a, const void *b)
 	return one->role - other->role;
 }
 
-/* Each once. */
+/* Sorts the rows and drops duplicates. */
 static void sort(struct accounts *accounts)
 {
 	size_t kept = 0;
@@ -54,7 +54,7 @@ int accounts_read(const struct maps *maps, struct accounts *ret)
 	size_t room = 0;
 	int err = 0;
 
-	/* The walk begins anew behind one that goes meanwhile: hence the bound. */
+	/* If the current key is deleted during the walk, the walk restarts: hence the bound. */
 	while (!err && maps->accounts >= 0 && ret->n < MMA_MAX_ACCOUNTS) {
 		err = bpf_map_get_next_key(maps->accounts, previous, &row.key);
 		if (err)

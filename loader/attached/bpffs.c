@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-/* 1, 0, or -errno where it cannot be told: no reason to believe that nothing is
- * attached. */
+/* 1, 0, or -errno if unknown. An error is no proof that nothing is attached. */
 static int is_bpffs(const char *path)
 {
 	struct statfs fs;
@@ -23,8 +22,8 @@ static int is_bpffs(const char *path)
 	return fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Another mount namespace may well see the same instance (systemd's sandboxes
- * do): what counts is the device. */
+/* Another mount namespace may see the same instance (systemd's sandboxes do), so compare the
+ * device. */
 static bool is_hosts_instance(void)
 {
 	struct stat own, host;
@@ -44,7 +43,7 @@ int bpffs_look(bool *ret_there)
 	if (!mounts_of_host_are_known())
 		return fault(
 			EACCES, MMA_BPFFS
-			": whether it is the host's cannot be told; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
+			": cannot tell whether it is the host's; run as root with CAP_SYS_PTRACE, where /proc/1/ns/mnt can be read");
 	if (!is && !mounts_are_hosts())
 		return fault(ENOENT, MMA_BPFFS ": no BPF file system %s; " HOST_REMEDY,
 			     mounts_place());

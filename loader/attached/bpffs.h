@@ -5,15 +5,13 @@
 
 #include <stdbool.h>
 
-/*
- * Makes sure that MMA_BPFFS is the host's BPF file system, mounting it where
- * the host has none. A private instance would hold a second attachment that
- * nobody else sees, hence a fault with the remedy.
- */
+/* Makes sure that MMA_BPFFS is the host's BPF file system; mounts it if the host has none. A
+ * private instance would hold a second attachment that nobody else sees: that is a fault with
+ * its remedy. */
 int bpffs_need(void);
 
-/* The same, without mounting: 0, or a fault. ret_there: false where the host has none,
- * and so nothing is attached. */
+/* The same, without mounting. Returns 0 or a fault. ret_there: false if the host has none, so
+ * nothing is attached. */
 int bpffs_look(bool *ret_there);
 
 #endif

@@ -11,18 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_MAPS 16 /* of one program */
-#define RELEASE_TRIES 200 /* of 10 ms */
+#define MAX_MAPS 16 /* per program */
+#define RELEASE_TRIES 200 /* 10 ms each */
 
-/* What is pinned where we look: not hidden. */
+/* What is pinned in our view of bpffs, so not hidden. */
 struct in_sight {
 	__u32 meta, program,
-		attached; /* ids of the map, the program, the link's program; 0: none */
+		attached; /* ids of the map, the program and the link's program; 0: none */
 };
 
 struct found {
 	__u32 program;
-	char build[MMA_BUILD_ID_SIZE]; /* "" of another ABI */
+	char build[MMA_BUILD_ID_SIZE]; /* "" if of another ABI */
 };
 
 static __u32 pinned_meta(void)
@@ -46,8 +46,8 @@ static __u32 pinned_link(void)
 	return pin_link_info(MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING, &info) ? 0 : info.prog_id;
 }
 
-/* Whether this map is the `meta` of an attachment that was committed; a detached one's
- * has no build id, and that of another ABI starts with it as well. */
+/* Whether this map is the `meta` of a committed attachment. After a detach it has no build id.
+ * In every ABI, meta starts with the ABI number. */
 static bool is_committed_meta(__u32 id, char ret_build[MMA_BUILD_ID_SIZE])
 {
 	union {
@@ -96,7 +96,7 @@ static bool is_ours(__u32 id, const struct in_sight *seen, struct found *ret)
 	return false;
 }
 
-/* A program may outlive its link in somebody's hands. */
+/* A program can outlive its link while a process holds a descriptor of it. */
 static bool is_attached(__u32 program)
 {
 	struct bpf_link_info info;
@@ -127,7 +127,7 @@ static bool find(const struct in_sight *seen, struct found *ret)
 	return false;
 }
 
-/* Why nobody sees the pins, and what to do. */
+/* Says why the pins are not visible, and what to do. */
 static int explain(const struct found *found)
 {
 	const char *build = found->build[0] ? found->build : "another version's";
@@ -149,7 +149,7 @@ static int explain(const struct found *found)
 		EBUSY,
 		MMA_PIN_DIR
 		": services are attached (program " MMA_PIN_UPGRADE
-		", id %u, build %s), and the pins are not in sight: their BPF file system is mounted elsewhere, or a process holds the link; end it (grep -ls ' - bpf ' /proc/[0-9]*/mountinfo), or reboot",
+		", id %u, build %s), but their pins are not visible here: their BPF file system is mounted elsewhere, or a process holds the link; end that process (grep -ls ' - bpf ' /proc/[0-9]*/mountinfo), or reboot",
 		found->program, build);
 }
 
@@ -161,7 +161,7 @@ int hidden_look(void)
 				 pinned_link() };
 	struct found found;
 
-	/* The kernel lets go of what was unpinned in its own time. */
+	/* The kernel releases unpinned objects with a delay. */
 	for (int tries = 0; tries < RELEASE_TRIES; tries++) {
 		if (!find(&seen, &found))
 			return 0;

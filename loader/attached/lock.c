@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Never deleted: a second file of that name would be a second lock. */
+/* Never deleted: a new file of that name would be a second lock. */
 #define LOCK_FILE "/run/mptcp-mail-attach.lock"
 #define LOCK_SECONDS 5
 
@@ -21,9 +21,9 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-static int held = -1; /* by this run */
+static int held = -1; /* the descriptor of the lock that this run holds */
 
-/* flock(2) with a bound: the alarm repeats, for it may fire before the wait. */
+/* flock(2) with a timeout. The alarm repeats because it may fire before flock() waits. */
 static int wait_bounded(int fd)
 {
 	struct itimerval bound = { .it_value.tv_sec = LOCK_SECONDS, .it_interval.tv_usec = 100000 };
@@ -36,7 +36,7 @@ static int wait_bounded(int fd)
 	return err;
 }
 
-/* When whoever holds the lock has last told that it got on. */
+/* When the lock holder last reported progress. */
 static struct timespec progress_of(int fd)
 {
 	struct stat st = {};
@@ -45,8 +45,8 @@ static struct timespec progress_of(int fd)
 	return st.st_mtim;
 }
 
-/* As long as the runs before this one get on: one after the other they may take longer
- * than any bound, and each does its work. */
+/* Waits as long as the runs before this one make progress: one after another they may take
+ * longer than any fixed timeout, and each does its work. */
 static int wait_while_progress(int fd)
 {
 	struct timespec before, now = progress_of(fd);
@@ -73,7 +73,7 @@ static int wait_for(int fd)
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	sigaction(SIGALRM, &act, &old);
-	sigprocmask(SIG_UNBLOCK, &alarm, &mask); /* whoever started us may block it */
+	sigprocmask(SIG_UNBLOCK, &alarm, &mask); /* our parent may have blocked it */
 	err = wait_while_progress(fd);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	sigaction(SIGALRM, &old, NULL);
@@ -100,11 +100,12 @@ int lock_take(void)
 	err = wait_for(fd);
 	if (err == -EINTR)
 		return fault(EBUSY,
-			     LOCK_FILE ": held by another run for %d s; see who: fuser " LOCK_FILE,
+			     LOCK_FILE
+			     ": another run has held it for %d s; find it: fuser " LOCK_FILE,
 			     LOCK_SECONDS);
 	if (err)
 		return fault(-err, LOCK_FILE ": cannot be locked (%s)", strerror(-err));
-	held = fd; /* which stays open: else the lock goes with the process */
+	held = fd; /* stays open: the kernel drops the lock when the process ends */
 	lock_progress();
 	return 0;
 }

@@ -19,7 +19,7 @@ static bool has(const struct netns_set *set, uint64_t cookie)
 	return false;
 }
 
-/* Whether each covered namespace is in one of the sets. */
+/* Whether each covered namespace is in one of the two sets. */
 static bool complete(const struct maps *maps, const struct netns_set *set,
 		     const struct netns_set *found)
 {
@@ -33,7 +33,8 @@ static bool complete(const struct maps *maps, const struct netns_set *set,
 	return true;
 }
 
-/* What cannot be opened has gone, or is none; unless the fault is ours. */
+/* A path that cannot be opened is gone or no namespace; running out of descriptors or memory is
+ * a fault. */
 static int look_at(struct netns_set *found, const char *path)
 {
 	int err = netns_add_path(found, path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/observers.h"
-#include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "attached/pins.h"
 #include "report.h"
 
@@ -13,14 +13,14 @@
 
 #define MAX_WATCHED 4
 
-/* The name of a program is that of its pins. */
+/* The program's name is also the name of its pins. */
 struct watched {
 	const char *name, *function;
 };
 
 static const struct group {
-	const char *without; /* what is missing where it is not attached */
-	struct watched list[MAX_WATCHED + 1]; /* up to the first without a name */
+	const char *without; /* the effect if it is not attached */
+	struct watched list[MAX_WATCHED + 1]; /* ends at the first entry without a name */
 } groups[N_OBSERVERS] = {
 	[OBSERVER_ACCOUNT] = { "connections will not be counted",
 			       { { MMA_PIN_ACCOUNT_EVENT, "mptcp_event" },
@@ -32,7 +32,7 @@ static const struct group {
 			      { MMA_PIN_WATCH_LIST_2, "bpf_map_update_value" } } },
 };
 
-static struct bpf_link *links[N_OBSERVERS][MAX_WATCHED]; /* of this run */
+static struct bpf_link *links[N_OBSERVERS][MAX_WATCHED]; /* attached by this run */
 
 static struct bpf_link **link_of(const struct group *group, const struct watched *w)
 {
@@ -47,8 +47,8 @@ static void drop_links(const struct group *group)
 	}
 }
 
-/* In the old ones' place, before the links: a run that is killed between the two
- * leaves links of other programs, by which the next one knows. */
+/* Replaces the pins of the programs before those of the links. If a run is killed in between,
+ * the next one sees that the pinned links belong to other programs. */
 static int pin_group_programs(const struct group *group, const struct bpf_object *object)
 {
 	int err = 0;
@@ -67,12 +67,12 @@ static bool attach_group(const struct group *group, const struct bpf_object *obj
 	for (const struct watched *w = group->list; w->name; w++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(object, w->name);
 
-		if (bpf_program__fd(program) < 0) /* refused, and said so */
+		if (bpf_program__fd(program) < 0) /* refused at load, which was reported */
 			return false;
 		*link_of(group, w) = bpf_program__attach(program);
 		if (*link_of(group, w))
 			continue;
-		note("%s: %s: this kernel refuses a program on it (%s); all else works",
+		note("%s: %s: this kernel refuses a program on it (%s); everything else works",
 		     group->without, w->function, strerror(errno));
 		return false;
 	}
@@ -103,7 +103,7 @@ static int pin_group_links(const struct group *group)
 		if (!err)
 			err = pin_replace(bpf_link__fd(link), MMA_PIN_LINKS, w->name);
 		if (!err)
-			bpf_link__disconnect(link); /* the pin holds it */
+			bpf_link__disconnect(link); /* the pin keeps it attached */
 	}
 	return err;
 }
@@ -131,7 +131,7 @@ void observers_settle(void)
 	}
 }
 
-/* Whose program is attached by its pinned link, 0 where none is. */
+/* The id of the program that the pinned link attaches; 0: none. */
 static uint32_t attached_program(const char *name)
 {
 	struct bpf_link_info link;
@@ -139,8 +139,8 @@ static uint32_t attached_program(const char *name)
 	return pin_link_info(name, BPF_LINK_TYPE_TRACING, &link) ? 0 : link.prog_id;
 }
 
-/* The first that is not as it should be, or NULL. ret_loaded: whether its program
- * was. */
+/* The first program that is not loaded and attached, or NULL. ret_loaded: whether that one is
+ * loaded. */
 static const struct watched *first_amiss(const struct group *group, bool *ret_loaded)
 {
 	for (const struct watched *w = group->list; w->name; w++) {
@@ -166,7 +166,7 @@ bool observers_are_settled(void)
 static const char *missing_function(const struct group *group)
 {
 	for (const struct watched *w = group->list; w->name; w++)
-		if (!kernel_has_function(w->function))
+		if (!kernel_types_function(w->function))
 			return w->function;
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The programs that only watch functions of the kernel: worth having, and never in
- * the way. What fails here is noted, and no fault. */
+/* The programs that only observe kernel functions. They are useful but optional: what fails
+ * here is a note, not a fault. */
 #ifndef MMA_OBSERVERS_H
 #define MMA_OBSERVERS_H
 
@@ -14,25 +14,25 @@ enum observer {
 	N_OBSERVERS,
 };
 
-/* Attaches those that are loaded, and pins the programs; until observers_settle()
- * the older ones' links, which are pinned, stay and go on. */
+/* Attaches the loaded observers and pins their programs. The pinned links of older ones stay,
+ * and work, until observers_settle(). */
 void observers_attach(const struct bpf_object *object);
 
-/* Pins what is attached over the older links, which go with that; or, where it is
- * not, nothing is left of them. To be called once `meta` names this build. */
+/* Pins each new link over the older one, which detaches the older one. Removes the pins of an
+ * observer that is not attached. Call it once `meta` names this build. */
 void observers_settle(void);
 
-/* Whether there is nothing to repair: attached, or refused when it was loaded. */
+/* Whether each observer is attached or was refused at load, so nothing needs mending. */
 bool observers_are_settled(void);
 
-/* Whether one was refused, although this kernel has what it watches. */
+/* Whether an observer was refused although this kernel has the functions it watches. */
 bool observers_may_return(void);
 
-/* Whether this one is attached now. */
+/* Whether this observer is attached now. */
 bool observer_is_attached(enum observer observer);
 
-/* What is missing of it and why, or NULL. Valid until the next call
- * for the same one. */
+/* What the observer lacks, and why; NULL if nothing. Valid until the next call for the same
+ * observer. */
 const char *observer_reason(enum observer observer);
 
 #endif

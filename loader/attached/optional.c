@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-/* What the names of a group's programs begin with. */
+/* Name prefixes of each group's programs. */
 static const char *const prefixes[N_OPTIONAL] = {
 	[OPTIONAL_ACCOUNT] = "account_",
 	[OPTIONAL_REPAIR] = "repair_",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Groups of programs without which all else works (account, repair, the list watch): a kernel that
- * does not load one of them is given the object without its group. */
+/* Groups of programs that everything else works without: account, repair, and the watch on the
+ * allowlist. If a kernel refuses one of them, the object is loaded without its group. */
 #ifndef MMA_OPTIONAL_H
 #define MMA_OPTIONAL_H
 
@@ -10,16 +10,17 @@ struct bpf_object;
 
 enum optional_group { OPTIONAL_ACCOUNT, OPTIONAL_REPAIR, OPTIONAL_WATCH, N_OPTIONAL };
 
-/* Zero: every group is wanted, none was refused. */
+/* Initialised to zero: every group is wanted, none was refused. */
 struct optional {
 	bool left_out[N_OPTIONAL];
 };
 
-/* Before the object is loaded. */
+/* Call it before the object is loaded. */
 void optional_leave_out(const struct optional *optional, const struct bpf_object *object);
 
-/* Around it. Whether one of a group did not load: then the group is left out the
- * next time, and this may be called again. */
+/* Call them before and after the load. optional_is_to_blame() returns whether a program of a
+ * group failed to load: then that group is left out the next time, and both may be called
+ * again. */
 void optional_watch(void);
 bool optional_is_to_blame(struct optional *optional);
 

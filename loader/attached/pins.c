@@ -18,7 +18,7 @@ static const struct map_kind {
 	const char *name;
 	size_t fd_offset;
 	__u32 type, key_size, value_size;
-	bool is_newer; /* than the first version of this ABI: may be missing */
+	bool is_newer; /* newer than the first version of this ABI: may be missing */
 } kinds[] = {
 #define KIND(field, pin, type, key, value, newer) \
 	pin, offsetof(struct maps, field), type, sizeof(key), sizeof(value), newer
@@ -100,7 +100,7 @@ int pins_prepare(void)
 	return err;
 }
 
-/* ret_fd stays as it is where there is no such pin. */
+/* Leaves ret_fd unchanged if there is no such pin. */
 static int open_map(const struct map_kind *kind, int *ret_fd)
 {
 	struct pin pin = pin_path(NULL, kind->name);
@@ -121,7 +121,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	if (fd < 0)
 		return fault(-fd, "%s: cannot be opened as a map (%s): " FOREIGN_REMEDY, pin.path,
 			     strerror(-fd));
-	/* The pin of a program or link answers with its own kind of info. */
+	/* The pin of a program or link returns another kind of info. */
 	if (bpf_map_get_info_by_fd(fd, &info, &len) || info.type != kind->type ||
 	    info.key_size != kind->key_size || info.value_size != kind->value_size) {
 		close(fd);
@@ -131,8 +131,8 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	return 0;
 }
 
-/* Asked before anything else: another ABI may have other maps, which are not
- * foreign. In every ABI, meta starts with it. */
+/* Checked first: another ABI may have other maps, which are not foreign objects. In every ABI,
+ * meta starts with the ABI number. */
 static int check_abi(void)
 {
 	struct pin pin = pin_path(NULL, MMA_PIN_META);
@@ -229,7 +229,7 @@ int pin_replace(int fd, const char *sub, const char *name)
 
 	snprintf(fresh_name, sizeof(fresh_name), "%s" MMA_PIN_NEW, name);
 	fresh = pin_path(sub, fresh_name);
-	unlink(fresh.path); /* of a run that was killed here; pins_sweep() is yet to come */
+	unlink(fresh.path); /* left by a run that was killed here; pins_sweep() runs later */
 	err = bpf_obj_pin(fd, fresh.path);
 	if (!err && rename(fresh.path, pin.path)) {
 		err = -errno;
@@ -292,10 +292,10 @@ int pins_each_link(const char *prefix, pin_fn *each, void *data)
 	return each_in(MMA_PIN_LINKS, prefix, each, data);
 }
 
-/* Every name is tried, whatever becomes of the one before. */
+/* Tries every name, even if one fails. */
 struct removal {
 	const char *sub, *ending;
-	int err; /* the first one */
+	int err; /* the first error */
 };
 
 static int remove_one(const char *name, void *data)

@@ -4,6 +4,7 @@
 #include "attached/lock.h"
 #include "build_id.h"
 #include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "mma.skel.h"
 #include "attached/optional.h"
 #include "attached/repair.h"
@@ -31,8 +32,8 @@ bool programs_are_current(const struct maps *maps)
 	       !programs_armed(&reason) && !programs_doubt() && observers_are_settled();
 }
 
-/* Where the kernel was seen not to preempt, the second upgrade program was not attached and is
- * not pinned. */
+/* Whether the run that attached upgrade left upgrade_2 out, because the kernel was not
+ * preemptible: then it has no pins. */
 static bool second_was_spared(void)
 {
 	struct bpf_link_info link;
@@ -48,8 +49,8 @@ const char *programs_doubt(void)
 	return "kernel preemption unknown (debugfs is not mounted): run --refresh";
 }
 
-/* Whether it is right that the second one is not there: the kernel does not preempt now, or
- * did not, which programs_doubt() tells. */
+/* Whether upgrade_2 may be missing: the kernel is not preemptible, or this is unknown now and it
+ * was not before. programs_doubt() reports the latter. */
 static bool spares_second(void)
 {
 	int preempts = kernel_preempts();
@@ -63,7 +64,7 @@ int programs_armed(const char **ret_reason)
 		const char *link;
 		enum bpf_link_type type;
 		const char *missing;
-		bool if_preempting; /* else there is no need of it */
+		bool if_preempting; /* needed only on a preemptible kernel */
 	} links[] = {
 		{ MMA_PIN_UPGRADE, BPF_LINK_TYPE_TRACING,
 		  "the upgrade program is not attached; repair: --refresh", false },
@@ -120,7 +121,7 @@ static int pin_all_programs(struct mma *programs)
 	return err;
 }
 
-/* libbpf reuses a map that is pinned there, and pins one that it makes. */
+/* libbpf reuses a map that is pinned at its path, and pins a map that it creates. */
 static int set_pin_paths(struct mma *programs)
 {
 	int err = 0;
@@ -141,7 +142,7 @@ int programs_locate(int prog_fd, __u16 *ret_id)
 	if (err)
 		return fault_kernel(
 			-err,
-			"MPTCP's state in the kernel: the search cannot be run (%s); -vv shows libbpf's log",
+			"MPTCP's state in the kernel: cannot search for it (%s); -vv shows libbpf's log",
 			strerror(-err));
 	if (!opts.retval)
 		return fault_kernel(
@@ -153,7 +154,7 @@ int programs_locate(int prog_fd, __u16 *ret_id)
 
 static int write_meta(struct mma *programs, const struct maps *maps)
 {
-	struct mma_meta meta; /* the levels stay */
+	struct mma_meta meta; /* keeps its levels */
 	bool ipv4, ipv6;
 	__u16 id;
 	int err = programs_locate(bpf_program__fd(programs->progs.locate), &id);
@@ -167,7 +168,7 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	if (err)
 		return fault(
 			-err,
-			"IPPROTO_MPTCP: whether this kernel makes such sockets cannot be tried (%s); run it again",
+			"IPPROTO_MPTCP: cannot try whether this kernel makes such sockets (%s); run the command again",
 			strerror(-err));
 	meta.abi = MMA_ABI;
 	meta.mptcp_pernet_id = id;
@@ -179,17 +180,33 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 
 struct mma *programs_open(struct bpf_object **ret_object)
 {
-	struct mma *programs = mma__open();
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct mma *programs;
+	size_t size;
+	const void *elf = mma__elf_bytes(&size);
+	int err;
 
-	if (!programs)
+	opts.btf_custom_path = kernel_types_for(elf, size);
+	programs = mma__open_opts(&opts);
+	if (!programs) {
 		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
 			       strerror(errno));
-	else if (ret_object)
+		return NULL;
+	}
+	err = kernel_types_number(programs->obj);
+	if (err && kernel_has_btf()) { /* without BTF, the load fails and reports that */
+		fault_remember(MMA_EXIT_FAILED, "the kernel's types cannot be read (%s)",
+			       strerror(-err));
+		mma__destroy(programs);
+		errno = -err;
+		return NULL;
+	}
+	if (ret_object)
 		*ret_object = programs->obj;
 	return programs;
 }
 
-/* Of what loads it is told by choose(). */
+/* Chooses the programs to load. */
 typedef void choose_fn(struct bpf_object *object, const void *data);
 
 static int open_and_load(struct mma **ret, choose_fn *choose, const void *data)
@@ -257,7 +274,8 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
 	if (!err && !complete)
-		err = fault(ENOENT, MMA_PIN_DIR ": what was pinned there is gone; run it again");
+		err = fault(ENOENT,
+			    MMA_PIN_DIR ": a pin disappeared meanwhile; run the command again");
 	if (!err)
 		err = write_meta(programs, ret_maps);
 	if (!err)
@@ -270,11 +288,11 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 		return err;
 	}
 	repair_update_all();
-	/* Of repair, repair_apply() tells. */
+	/* repair_apply() reports failures of the repair programs. */
 	if (optional.left_out[OPTIONAL_ACCOUNT])
-		note("connections will not be counted: this kernel does not load the programs for it; all else works, and -vv shows libbpf's log");
+		note("connections will not be counted: this kernel refuses the programs for it; everything else works, and -vv shows libbpf's log");
 	if (optional.left_out[OPTIONAL_WATCH])
-		note("sockets that can never be on a listed port become MPTCP, too: this kernel does not load the programs that watch the allowlist; all else works, and -vv shows libbpf's log");
+		note("sockets that can never use a listed port become MPTCP, too: this kernel refuses the programs that watch the allowlist; everything else works, and -vv shows libbpf's log");
 	*ret = programs;
 	return 0;
 }
@@ -287,7 +305,7 @@ static int attach_and_pin(struct bpf_program *program, const char *pin)
 	if (!link)
 		return kernel_explain(errno, "attach");
 	err = pin_replace(bpf_link__fd(link), MMA_PIN_LINKS, pin);
-	bpf_link__disconnect(link); /* the pin holds it, or nothing does */
+	bpf_link__disconnect(link); /* only the pin, if there is one, keeps it attached */
 	bpf_link__destroy(link);
 	return err;
 }
@@ -301,19 +319,19 @@ int programs_attach_follow(struct mma *programs)
 
 int programs_commit(struct mma *programs, const struct maps *maps)
 {
-	bool preempts = kernel_preempts(); /* if it does not tell, yes */
+	bool preempts = kernel_preempts(); /* true if unknown (negative) */
 	struct mma_meta meta;
 	int err = 0;
 
 	observers_attach(programs->obj);
-	/* Of a hook's programs the one that was attached last runs first. */
+	/* Of the programs on a hook, the one that was attached last runs first. */
 	if (preempts)
 		err = attach_and_pin(programs->progs.upgrade_2, MMA_PIN_UPGRADE_2);
 	if (!err)
 		err = attach_and_pin(programs->progs.upgrade, MMA_PIN_UPGRADE);
-	if (!err && !preempts) /* of an older build */
+	if (!err && !preempts) /* left by an older build */
 		err = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
-	if (!err && !preempts) /* by which programs_doubt() knows */
+	if (!err && !preempts) /* programs_doubt() relies on this */
 		err = pin_remove(MMA_PIN_PROGS, MMA_PIN_UPGRADE_2);
 	if (err)
 		return err;
@@ -324,7 +342,7 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	err = bpf_map_update_elem(maps->meta, &zero, &meta, BPF_ANY);
 	if (err)
 		return fault(-err, "meta: cannot be written (%s)", strerror(-err));
-	summary_forget(maps); /* what watches the list may not come back */
+	summary_forget(maps); /* watch_list may be unattached from here on */
 	observers_settle();
 	return 0;
 }

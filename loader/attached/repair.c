@@ -14,21 +14,21 @@
 #include <unistd.h>
 
 #define PREFIX "repair-"
-#define MAX_QUERY 256 /* 64 for each cgroup, from the root down */
+#define MAX_QUERY 256 /* each cgroup up to the root can have 64 */
 
 static const struct hook {
-	const char *pin; /* of the program; a link's: this, "-" and the id */
+	const char *pin; /* the program's; a link's is this, "-" and the cgroup id */
 	enum bpf_attach_type type;
 	enum bpf_prog_type program;
-} hooks[] = {
-	/* Set comes last, and goes first: what it accepts, connect hands over. */
+} hooks[REPAIR_PROGRAMS] = {
+	/* setsockopt comes last, and goes first: connect must hand over what it accepts. */
 	{ MMA_PIN_REPAIR_GET, BPF_CGROUP_GETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
 	{ MMA_PIN_REPAIR_CONNECT4, BPF_CGROUP_INET4_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
 	{ MMA_PIN_REPAIR_CONNECT6, BPF_CGROUP_INET6_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
 	{ MMA_PIN_REPAIR_SET, BPF_CGROUP_SETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
 };
 
-#define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+#define N_HOOKS REPAIR_PROGRAMS
 
 struct link_name {
 	char name[64];
@@ -72,19 +72,20 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 	if (prog < 0)
 		return fault(
 			-prog,
-			"%s: repair cannot be attached, as this kernel has not loaded it; run --check",
+			"%s: socket options cannot be repaired: this kernel did not load the programs; run --check",
 			dir);
 	link = bpf_link_create(prog, dir_fd, hook->type, NULL);
 	close(prog);
 	if (link == -ENODEV || link == -ENOENT)
-		return 0; /* its cgroup is being removed */
+		return 0; /* the cgroup is being removed */
 	if (link == -EPERM)
 		return fault(
 			EPERM,
-			"%s: repair cannot be attached (%s); a program that allows no other is on this cgroup or above it: bpftool cgroup tree",
+			"%s: socket options cannot be repaired (%s); a program on this cgroup or above it allows no other: bpftool cgroup tree",
 			dir, strerror(EPERM));
 	if (link < 0)
-		return fault(-link, "%s: repair cannot be attached (%s)", dir, strerror(-link));
+		return fault(-link, "%s: socket options cannot be repaired (%s)", dir,
+			     strerror(-link));
 	err = pin_new(link, MMA_PIN_LINKS, name.name);
 	close(link);
 	return err;
@@ -96,11 +97,11 @@ static int put_on_all(const char *dir)
 	struct stat st;
 
 	if (fd < 0)
-		return 0; /* not there */
+		return 0; /* the cgroup does not exist */
 	if (fstat(fd, &st))
 		err = -errno;
 	for (size_t i = 0; !err && i < N_HOOKS; i++)
-		err = put_on(&hooks[i], dir, fd, st.st_ino); /* with 64 bits, its id */
+		err = put_on(&hooks[i], dir, fd, st.st_ino); /* 64 bits: the cgroup id */
 	close(fd);
 	return err;
 }
@@ -127,8 +128,7 @@ void repair_apply(const struct maps *maps, const struct cgroup *cgroup)
 	else if (!cgroup_id(cgroup->dir, &id) && id)
 		err = take_off_all(id);
 	if (err)
-		fault_note(NULL,
-			   "it speaks MPTCP all the same, and some socket options fail on it");
+		fault_note(NULL, "it speaks MPTCP all the same, but some socket options fail");
 }
 
 static int update_repair_link(const char *name, void *data)
@@ -141,7 +141,7 @@ static int update_repair_link(const char *name, void *data)
 			continue;
 		prog = pin_open(MMA_PIN_PROGS, hooks[i].pin);
 		link = pin_open(MMA_PIN_LINKS, name);
-		/* ENOLINK: its cgroup is gone, and repair_sweep() unpins it. */
+		/* May fail with ENOLINK: the cgroup is gone. repair_sweep() unpins the link. */
 		if (prog >= 0 && link >= 0)
 			bpf_link_update(link, prog, NULL);
 		if (prog >= 0)
@@ -157,7 +157,8 @@ void repair_update_all(void)
 	pins_each_link(PREFIX, update_repair_link, NULL);
 }
 
-/* Or was, and the path is: its sockets may live on. */
+/* Whether the cgroup is attached, or is departed and its path is still attached: its sockets may
+ * live on. */
 static bool is_attached_id(const struct maps *maps, uint64_t id)
 {
 	struct mma_service_ref service;
@@ -167,15 +168,15 @@ static bool is_attached_id(const struct maps *maps, uint64_t id)
 		err = bpf_map_lookup_elem(maps->departed, &id, &service);
 		return err ? err != -ENOENT : service.slot != MMA_NO_SLOT;
 	}
-	return true; /* or unreadable, which is not gone */
+	return true; /* also if unreadable, which does not mean gone */
 }
 
-/* By its name the link of a cgroup that is attached now: there are as many as four times
- * the paths, and one look-up tells. */
+/* Whether the cgroup in the link's name is attached now. This takes only one lookup: there are up
+ * to four links for each path. */
 static bool is_of_attached(const struct maps *maps, const char *name)
 {
 	struct mma_service_ref service;
-	uint64_t id = strtoull(strrchr(name, '-') + 1, NULL, 10); /* PREFIX ends in one */
+	uint64_t id = strtoull(strrchr(name, '-') + 1, NULL, 10); /* PREFIX ends in "-" */
 
 	return !bpf_map_lookup_elem(maps->cgroups, &id, &service);
 }
@@ -185,8 +186,8 @@ static int sweep_repair_link(const char *name, void *data)
 	struct bpf_link_info link;
 
 	if (is_of_attached(data, name) || pin_link_info(name, BPF_LINK_TYPE_CGROUP, &link))
-		return 0; /* unreadable is not gone */
-	/* 0: its cgroup is gone. */
+		return 0; /* unreadable does not mean gone */
+	/* Id 0: the cgroup is gone. */
 	if (link.cgroup.cgroup_id && is_attached_id(data, link.cgroup.cgroup_id))
 		return 0;
 	detail("%s: its cgroup is gone or detached; removed", pin_path(MMA_PIN_LINKS, name).path);
@@ -198,27 +199,35 @@ int repair_sweep(const struct maps *maps)
 	return pins_each_link(PREFIX, sweep_repair_link, (void *)maps);
 }
 
-static bool is_effective(const struct hook *hook, int dir_fd)
+struct repair_programs repair_programs_read(void)
 {
-	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY,
-	      wanted = pin_program_id(hook->pin, hook->program);
+	struct repair_programs programs;
+
+	for (size_t i = 0; i < N_HOOKS; i++)
+		programs.ids[i] = pin_program_id(hooks[i].pin, hooks[i].program);
+	return programs;
+}
+
+static bool is_effective(const struct hook *hook, __u32 wanted, int dir_fd)
+{
+	__u32 ids[MAX_QUERY] = { 0 }, n = MAX_QUERY;
 	int err = bpf_prog_query(dir_fd, hook->type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n);
 
-	if (err && err != -ENOSPC) /* more than there is room for: the first ones are told */
+	if (err && err != -ENOSPC) /* ENOSPC: there are more, and ids[] has the first ones */
 		return false;
-	for (size_t i = 0; wanted && i < MAX_QUERY; i++)
+	for (size_t i = 0; wanted && i < MAX_QUERY && ids[i]; i++)
 		if (ids[i] == wanted)
 			return true;
 	return false;
 }
 
-bool repair_in_place(const char *dir)
+bool repair_in_place(const struct repair_programs *programs, const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool in_place = fd >= 0;
 
 	for (size_t i = 0; in_place && i < N_HOOKS; i++)
-		in_place = is_effective(&hooks[i], fd);
+		in_place = is_effective(&hooks[i], programs->ids[i], fd);
 	if (fd >= 0)
 		close(fd);
 	return in_place;

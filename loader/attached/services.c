@@ -64,7 +64,7 @@ int service_stats(const struct maps *maps, __u32 slot, struct mma_stats *ret)
 	return err ? fault(-err, "stats: cannot be read (%s)", strerror(-err)) : 0;
 }
 
-/* Calls each() for every id; it may delete the id it is given. */
+/* Calls each() for every id; each() may delete the id it is given. */
 static int each_id(const struct maps *maps,
 		   int (*each)(const struct maps *maps, uint64_t id,
 			       const struct mma_service_ref *service, const void *data),
@@ -79,7 +79,7 @@ static int each_id(const struct maps *maps,
 		err = bpf_map_lookup_elem(maps->cgroups, &id, &service);
 		if (!err)
 			err = each(maps, id, &service, data);
-		if (err == -ENOENT) /* follow was first */
+		if (err == -ENOENT) /* follow deleted it first */
 			err = 0;
 	}
 	if (!err && end != -ENOENT)
@@ -87,7 +87,7 @@ static int each_id(const struct maps *maps,
 	return err ? fault(-err, "cgroups: cannot be cleaned (%s)", strerror(-err)) : 0;
 }
 
-/* An id leaves `cgroups`; strip goes on for its sockets. */
+/* Moves an id from `cgroups` to `departed`: strip keeps working for its sockets. */
 static int depart(const struct maps *maps, uint64_t id, __u32 slot)
 {
 	struct mma_service_ref gone = { .slot = slot };
@@ -104,7 +104,7 @@ static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_s
 
 	(void)unused;
 	if (cgroup_path_of_id(id, path, sizeof(path), &there)) {
-		fault_drop(); /* unreadable is not gone */
+		fault_drop(); /* unreadable does not mean gone */
 		return 0;
 	}
 	return there ? 0 : depart(maps, id, service->slot);
@@ -129,9 +129,8 @@ static int drop_if_orphan(const struct maps *maps, uint64_t id,
 	return is_free(service->slot, slots) ? depart(maps, id, MMA_NO_SLOT) : 0;
 }
 
-/* Finds the slots in use. What a detach that ended half-way has left of others
- * goes before one is taken, for with it that would become another service's: ids
- * without a path, and accounts. */
+/* Finds the slots in use. An interrupted detach may have left ids without a path, and accounts,
+ * of a free slot. They go before a slot is taken, or they would become another service's. */
 static int find_slots(const struct maps *maps, struct slots *slots)
 {
 	int err;
@@ -147,7 +146,7 @@ static int find_slots(const struct maps *maps, struct slots *slots)
 	return err;
 }
 
-/* The first slot that no path has, its counters at zero. */
+/* Takes the first slot without a path and zeroes its counters. */
 static int take_slot(const struct maps *maps, struct slots *slots, __u32 *ret_slot)
 {
 	struct mma_stats none = { { 0 } };
@@ -192,7 +191,7 @@ static int add_levels(const struct maps *maps, __u64 levels)
 	return write_levels(maps, meta.levels | levels, true);
 }
 
-/* From now on upgrade asks `cgroups` again of every cgroup: an id was entered. */
+/* An id was entered: makes upgrade look every cgroup up in `cgroups` again. */
 static int next_epoch(const struct maps *maps)
 {
 	struct mma_meta meta;
@@ -213,11 +212,10 @@ static int or_level(const struct mma_path_key *key, const struct mma_path *path,
 }
 
 /*
- * Waits until every mkdir(2) and rmdir(2) of a cgroup that is under way has
- * ended, tracepoint and all. follow looks a path up before the new directory
- * can be seen: a path entered in between would be missed by both. Asking for a
- * cgroup's programs takes the lock that mkdir holds (cgroup_bpf_query), and
- * changes nothing.
+ * Waits until every mkdir(2) and rmdir(2) of a cgroup in progress has ended, tracepoint
+ * included. follow looks a path up before the new directory is visible: both sides would miss a
+ * path entered in between. A query for a cgroup's programs takes the lock that mkdir holds
+ * (cgroup_bpf_query), and changes nothing.
  */
 static void wait_for_cgroup_changes(const char *dir)
 {
@@ -236,8 +234,8 @@ static void wait_for_cgroup_changes(const char *dir)
 	close(fd);
 }
 
-/* Enters the id that the directory has, and looks again: a cgroup that went in
- * between has been missed by follow. */
+/* Enters the directory's id, then looks again: follow missed a cgroup that was removed in
+ * between. */
 static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32 slot)
 {
 	struct mma_service_ref service = { .slot = slot };
@@ -253,17 +251,17 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 		return fault(ENOSPC, "%s: cgroups: full, %d are attached; detach one first",
 			     cgroup->key.path, MMA_MAX_CGROUPS);
 	if (err)
-		return fault(-err, "%s: cannot be entered in the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	err = cgroup_find_id(cgroup->dir, &again);
 	if (err)
-		return err; /* not known to have gone, and maybe attached before */
+		return err; /* it may still exist, and may have been attached before */
 	if (again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
 	return next_epoch(maps);
 }
 
-/* ret_new: there is no such path. ret_path is set where there is one. */
+/* ret_new: there is no such path. ret_path is set if there is one. */
 static int find_path(const struct maps *maps, const struct cgroup *cgroup,
 		     struct mma_path *ret_path, bool *ret_new)
 {
@@ -292,8 +290,8 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 			return err;
 		err = bpf_map_update_elem(maps->paths, &cgroup->key, &path, BPF_ANY);
 		if (err)
-			return fault(-err, "%s: cannot be entered in the map (%s)",
-				     cgroup->key.path, strerror(-err));
+			return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
+				     strerror(-err));
 	}
 	wait_for_cgroup_changes(cgroup->dir);
 	return attach_id(maps, cgroup, path.slot);
@@ -310,8 +308,7 @@ static bool is_this(__u32 slot, const void *other)
 	return slot == *(const __u32 *)other;
 }
 
-/* Sockets of cgroups that went earlier are counted for nobody from now on: the
- * slot may be given to another service. */
+/* No longer counts sockets of removed cgroups: the slot may be given to another service. */
 static void disown_departed(const struct maps *maps, __u32 slot)
 {
 	struct mma_service_ref service, gone = { .slot = MMA_NO_SLOT };
@@ -339,7 +336,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 		return err;
 	err = bpf_map_delete_elem(maps->paths, &cgroup->key);
 	if (err)
-		return fault(-err, "%s: cannot be taken out of the map (%s)", cgroup->key.path,
+		return fault(-err, "%s: cannot be removed from the map (%s)", cgroup->key.path,
 			     strerror(-err));
 	wait_for_cgroup_changes(cgroup->dir);
 	err = each_id(maps, drop_if_of_slot, &path.slot);
@@ -351,7 +348,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	return err ? err : write_levels(maps, levels, false);
 }
 
-/* Keys of paths that are to go: services_each() must not lose its place amid the walk. */
+/* Keys of paths to remove, collected first so that services_each() does not lose its place. */
 struct gone {
 	struct cgroup *list;
 	size_t n;
@@ -384,7 +381,7 @@ int services_sweep_by_id(const struct maps *maps)
 	bool was_attached;
 	int err;
 
-	/* Where a cgroup is attached by its id, every level is in use. */
+	/* If a cgroup is attached by id, every level is in use. */
 	if (!bpf_map_lookup_elem(maps->meta, &zero, &meta) && meta.levels != CGROUP_EVERY_LEVEL)
 		return 0;
 	err = services_each(maps, collect_gone, &gone);

@@ -15,11 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_QUERY 64 /* BPF_MPROG_MAX, of which the kernel uses all but one */
-#define RELEASE_TRIES 200 /* of 10 ms */
+#define MAX_QUERY 64 /* BPF_MPROG_MAX; the kernel uses all but one */
+#define RELEASE_TRIES 200 /* 10 ms each */
 #define MAX_OVERTAKES 10
 
-/* The programs on an interface of the namespace that we are in. */
+/* The programs on an interface of the current namespace. */
 struct programs_there {
 	__u32 n, ids[MAX_QUERY], link_ids[MAX_QUERY];
 };
@@ -36,9 +36,9 @@ static int query(unsigned int ifindex, struct programs_there *ret)
 
 enum place { ABSENT, BEHIND, FIRST };
 
-/* Where the link is on this interface of the namespace that we are in. The link's
- * own info does not tell the namespace: a device that has moved took its link
- * along, and its index may have been given anew. */
+/* The place of our link on this interface of the current namespace. The link's own info does
+ * not name the namespace: a moved device takes its link along, and its index may have been
+ * reused. */
 static enum place place_of(uint64_t cookie, unsigned int ifindex, struct programs_there *ret)
 {
 	__u32 linked, link_id = strip_pinned(strip_name(cookie, ifindex).name, &linked);
@@ -51,8 +51,8 @@ static enum place place_of(uint64_t cookie, unsigned int ifindex, struct program
 	return ABSENT;
 }
 
-/* The link by which the program is on the interface already: a device that came
- * from another namespace has brought it along. */
+/* The link through which the program is already on the interface: a device from another
+ * namespace brought it along. */
 static int link_there(unsigned int ifindex, int prog_fd)
 {
 	struct programs_there there;
@@ -70,11 +70,11 @@ static int link_there(unsigned int ifindex, int prog_fd)
 	return -ENOENT;
 }
 
-/* The kernel lets go of a link some time after its pin went, and until then has
- * the program there already: EEXIST. */
+/* The kernel releases a link some time after it is unpinned. Until then the program is still on
+ * the interface: EEXIST. */
 static int create_link(unsigned int ifindex, int prog_fd, bool *ret_brought)
 {
-	/* BPF_F_BEFORE with nothing to be before: first of all. */
+	/* BPF_F_BEFORE without a relative program: first of all. */
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
 	const struct timespec pause = { .tv_nsec = 10000000 };
 	int fd;
@@ -94,10 +94,10 @@ static int create_link(unsigned int ifindex, int prog_fd, bool *ret_brought)
 	return -EEXIST;
 }
 
-/* Of one call of strip_cover(). */
+/* State of one strip_cover() call. */
 struct cover {
 	int prog_fd, second_fd; /* the same program twice; the second is -1 until needed */
-	unsigned int overtakes; /* rounds in which strip was behind another program */
+	unsigned int overtakes; /* rounds in which another program ran before strip */
 };
 
 static int refused(const struct if_nameindex *i, int err)
@@ -105,14 +105,14 @@ static int refused(const struct if_nameindex *i, int err)
 	if (err == EINVAL)
 		return fault_kernel(
 			EINVAL,
-			"%s: strip cannot be attached (TCX refused); Linux 6.6 or later is needed",
+			"%s: the allowlist cannot be enforced (TCX refused); use Linux 6.6 or later",
 			i->if_name);
 	if (err == ERANGE)
 		return fault(
 			ENOSPC,
-			"%s: strip cannot be attached: full, %d programs are there; remove one (bpftool net list), the namespace is not covered",
+			"%s: the allowlist cannot be enforced: %d programs are attached already; remove one (bpftool net list) to have the namespace covered",
 			i->if_name, MAX_QUERY - 1);
-	return fault(err, "%s: strip cannot be attached (%s); the namespace is not covered",
+	return fault(err, "%s: the allowlist cannot be enforced (%s); the namespace is not covered",
 		     i->if_name, strerror(err));
 }
 
@@ -122,7 +122,7 @@ static int cover_interface(uint64_t cookie, const struct if_nameindex *i, const 
 	int err, fd = create_link(i->if_index, cover->prog_fd, &brought);
 
 	if (fd == -ENODEV)
-		return 0; /* went meanwhile */
+		return 0; /* gone in the meantime */
 	if (fd < 0)
 		return refused(i, -fd);
 	err = strip_pin(fd, strip_name(cookie, i->if_index).name, brought);
@@ -130,9 +130,9 @@ static int cover_interface(uint64_t cookie, const struct if_nameindex *i, const 
 	return err;
 }
 
-/* Another program has put itself before ours, and may end the chain. The kernel takes
- * a program on an interface once, and moves no link: so ours goes on as another program
- * of the same code, at its place, until a new link has it first. */
+/* Another program runs before ours and may end the chain. The kernel accepts a program only
+ * once per interface and cannot move a link. So the old link, in its place, gets a second
+ * program of the same code until a new link has ours first. */
 static int put_first(uint64_t cookie, const struct if_nameindex *i, struct cover *cover)
 {
 	struct strip_name pin = strip_name(cookie, i->if_index);
@@ -152,7 +152,7 @@ static int put_first(uint64_t cookie, const struct if_nameindex *i, struct cover
 		err = strip_pin_instead(fd, pin.name);
 		close(fd);
 	} else if (fd == -ENOLINK || fd == -ENODEV) {
-		err = 0; /* the interface went meanwhile */
+		err = 0; /* the interface is gone by now */
 	} else {
 		err = refused(i, -fd);
 	}
@@ -180,7 +180,7 @@ static struct first_program first_of(const struct programs_there *there)
 	return first;
 }
 
-/* One round; ret_again tells whether strip was not on every interface, or not first. */
+/* One round. ret_again: strip was missing on an interface, or not first. */
 static int cover_round(uint64_t cookie, struct cover *cover, bool *ret_again)
 {
 	struct if_nameindex *list = if_nameindex();
@@ -208,7 +208,7 @@ static int cover_round(uint64_t cookie, struct cover *cover, bool *ret_again)
 
 			err = fault(
 				EBUSY,
-				"%s: the program %s (id %u) puts itself before the allowlist's each time; have it attached behind, or remove it (bpftool net list), then --refresh",
+				"%s: the program %s (id %u) moves before the allowlist's each time; attach it behind, or remove it (bpftool net list), then run --refresh",
 				i->if_name, first.name, first.id);
 		}
 	}
@@ -257,13 +257,13 @@ int strip_cover(const struct maps *maps, const struct netns *netns)
 		return fault(
 			ENOSPC,
 			"network namespace %" PRIu64
-			": netns: full, %d are covered; end those that are not needed, or detach all and attach again",
+			": netns: full, %d are covered; remove those that are not needed, or detach everything and attach again",
 			netns->cookie, MMA_MAX_NETNS);
-	return fault(-err, "network namespace %" PRIu64 ": cannot be entered in the map (%s)",
+	return fault(-err, "network namespace %" PRIu64 ": cannot be added to the map (%s)",
 		     netns->cookie, strerror(-err));
 }
 
-/* The first of those that are behind another program. */
+/* Counts the interface; records the first one where another program runs before ours. */
 static void measure_behind(const struct programs_there *there, const char *interface,
 			   struct strip_coverage *ret)
 {

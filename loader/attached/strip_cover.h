@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Strip on every interface of a namespace, and before all other programs there:
- * one that runs earlier may end the chain. */
+/* Strip on every interface of a namespace, before all other programs: an earlier one may end
+ * the chain. */
 #ifndef MMA_STRIP_COVER_H
 #define MMA_STRIP_COVER_H
 
@@ -9,19 +9,19 @@
 #include <stddef.h>
 
 /*
- * Puts strip on every interface of the namespace, first of its programs, listing
- * the interfaces until no new one appears, and then enters it in the map `netns`:
- * from there on sockets in it are upgraded. A no-op where that is so already. No
- * interface is without strip for a moment. 0 or a fault.
+ * Puts strip first on every interface of the namespace, and lists the interfaces until no new
+ * one appears. Then enters the namespace in the map `netns`: from there on, its sockets are
+ * upgraded. Does nothing if all of this is done. No interface loses strip even for a moment.
+ * Returns 0 or a fault.
  */
 int strip_cover(const struct maps *maps, const struct netns *netns);
 
 struct strip_coverage {
 	size_t interfaces; /* in the namespace */
-	size_t uncovered; /* of those: no strip link of ours, or not first */
-	size_t behind; /* of the uncovered: another program is before ours */
-	char first_uncovered[16]; /* its name, or "" */
-	char first_behind[16]; /* the first of these, or "" */
+	size_t uncovered; /* have no strip link of ours, or it is not first */
+	size_t behind; /* of the uncovered: another program runs before ours */
+	char first_uncovered[16]; /* first uncovered interface, or "" */
+	char first_behind[16]; /* first interface behind another program, or "" */
 	char before[16]; /* the program that is first there, and its id */
 	unsigned int before_id;
 };

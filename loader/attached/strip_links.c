@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define PREFIX MMA_PIN_STRIP "-"
-#define MOVED PREFIX "moved-" /* and the link's id */
-#define LOOPBACK_IFINDEX 1 /* in every namespace, first to come, last to go */
+#define MOVED PREFIX "moved-" /* followed by the link's id */
+#define LOOPBACK_IFINDEX 1 /* lo: in every namespace, created first, removed last */
 
 struct strip_name strip_name(uint64_t cookie, unsigned int ifindex)
 {
@@ -46,8 +46,8 @@ __u32 strip_pinned(const char *name, __u32 *ret_ifindex)
 	return found ? link.id : 0;
 }
 
-/* A link under a name that is needed now: if it still is on a device, which has
- * moved then, it stays there under another name. */
+/* Frees a name that is needed now. If its link is still on a device, the device has moved: the
+ * link stays there, pinned under another name. */
 static int make_way(const char *name)
 {
 	char moved[64];
@@ -137,9 +137,9 @@ static int update_link(const char *name, void *prog_fd)
 	lock_progress();
 	err = bpf_link_update(fd, *(int *)prog_fd, NULL);
 	close(fd);
-	/* Its interface is gone: strip_sweep() unpins it. Or the interface has the program
-	 * by another link, as a run that was killed while it put strip first leaves it:
-	 * strip_cover() ends one of the two. */
+	/* -ENOLINK: the interface is gone; strip_sweep() unpins the link. -EEXIST: the
+	 * interface has the program through another link, left by a run that was killed while
+	 * it put strip first; strip_cover() removes one of the two. */
 	if (err == -ENOLINK || err == -EEXIST)
 		err = 0;
 	return err ? fault(-err, "%s: cannot be moved to the new program (%s)",
@@ -167,10 +167,10 @@ static int sweep_link(const char *name, void *data)
 	uint64_t cookie;
 	__u32 linked;
 
-	if (!strip_pinned(name, &linked) || linked) /* unreadable is not gone */
+	if (!strip_pinned(name, &linked) || linked) /* unreadable does not mean gone */
 		return 0;
 	detail("%s: its interface is gone; removed", pin_path(MMA_PIN_LINKS, name).path);
-	/* With lo, the namespace. */
+	/* When lo goes, so does the namespace. */
 	if (read_name(name, &cookie, &ifindex) && ifindex == LOOPBACK_IFINDEX)
 		bpf_map_delete_elem(maps->netns, &cookie);
 	return pin_remove(MMA_PIN_LINKS, name);

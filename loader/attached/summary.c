@@ -16,8 +16,8 @@ static int write_state(const struct maps *maps, struct mma_summary *list,
 	return bpf_map_update_elem(maps->summary, &of_loader, list, BPF_ANY);
 }
 
-/* The entries one by one, so that no moment has a mixture of two of them: the state
- * alone makes the rest true, and is written last. */
+/* Writes the entry in two steps, so that readers never see a mixture: only the state makes the
+ * rest valid, and it is written last. */
 static int write_known(const struct maps *maps, const struct mma_summary *known)
 {
 	struct mma_summary list = *known;
@@ -26,7 +26,7 @@ static int write_known(const struct maps *maps, const struct mma_summary *known)
 	return err ? err : write_state(maps, &list, MMA_SUMMARY_KNOWN);
 }
 
-/* Between two system calls that the kernel's programs must see in this order. */
+/* Orders two system calls whose effects the BPF programs must see in this order. */
 static void in_order(void)
 {
 	__sync_synchronize();
@@ -38,7 +38,7 @@ static int narrow(const struct maps *maps)
 	struct port_grants grants;
 	int err = bpf_map_lookup_elem(maps->summary, &of_loader, &list);
 
-	/* From here on each grant counts as an edit, also one that the reading misses. */
+	/* From here on every grant counts as an edit, even one that the reading below misses. */
 	if (!err)
 		err = write_state(maps, &list, MMA_SUMMARY_IN_WORK);
 	in_order();
@@ -73,9 +73,9 @@ void summary_narrow(const struct maps *maps)
 		summary_forget(maps);
 		return;
 	}
-	err = narrow(maps); /* half done, anybody may use the list */
+	err = narrow(maps); /* if it fails halfway, anybody may use the list */
 	if (err)
-		detail("allowlist: cannot be summarised (%s)", strerror(-err));
+		detail("allowlist: cannot be summarized (%s)", strerror(-err));
 }
 
 bool summary_is_known(const struct maps *maps)

@@ -12,7 +12,7 @@ static void empty(int map_fd, void *key)
 			break;
 }
 
-/* The programs live on for a moment, or in somebody's hands: they are no attachment. */
+/* The programs live on for a moment, or while a process holds them, but are no attachment. */
 static void forget_build(int meta_fd)
 {
 	const __u32 zero = 0;
@@ -33,14 +33,13 @@ int teardown(const struct maps *maps)
 	also = pin_remove(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2);
 	if (!err)
 		err = also;
-	/* The maps are emptied as well: a map may outlive its pin in another
-	 * program's hands. */
+	/* Empties the maps as well: another program may hold a map after its pin is gone. */
 	if (maps->paths >= 0)
 		empty(maps->paths, &path);
 	if (maps->cgroups >= 0)
 		empty(maps->cgroups, &id);
-	/* A name that cannot be removed (not ours) keeps nothing else here: with
-	 * `netns` empty there is no upgrade that strip must cover. */
+	/* A name that cannot be removed (not ours) does not stop the rest: with `netns` empty,
+	 * nothing is upgraded that strip would have to cover. */
 	also = maps->netns >= 0 ? strip_uncover_all(maps) : 0;
 	if (!err)
 		err = also;

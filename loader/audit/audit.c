@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --audit: which ports a service uses. Watches the sockets of a cgroup by a
- * BPF program on it, through restarts of the service, and changes nothing.
- * Needs neither the lock nor the hook.
+ * --audit: reports which ports a service uses. A BPF program on its cgroup watches the
+ * sockets, across restarts of the service, and changes nothing. Needs neither the lock
+ * nor update_socket_protocol().
  */
 #include "audit/audit.h"
 #include "audit/json.h"
@@ -11,6 +11,7 @@
 #include "audit/text.h"
 #include "audit/watch.h"
 #include "host/cgroup_path.h"
+#include "host/container_find.h"
 #include "host/listeners.h"
 #include "report.h"
 #include "host/rights.h"
@@ -26,7 +27,7 @@
 
 struct audit_run {
 	struct cgroup cgroup;
-	uint64_t id; /* of the cgroup that is watched, 0: none is */
+	uint64_t id; /* of the watched cgroup; 0: none */
 	struct audit_program *program;
 	struct audit_watch watch;
 	struct audit_report *report;
@@ -63,7 +64,7 @@ static int add_listeners(struct audit_run *run, const struct cgroup_tree *tree,
 	return err;
 }
 
-/* What listens already when the program comes. */
+/* Adds the listeners that existed before the program was attached. */
 static int read_existing(struct audit_run *run)
 {
 	struct netns_set namespaces = { 0 };
@@ -85,7 +86,7 @@ static int read_existing(struct audit_run *run)
 	return err;
 }
 
-/* Follows the path to the cgroup that is there now: a restart makes a new one. */
+/* Attaches to the path's current cgroup: a restart creates a new one. */
 static int look_again(struct audit_run *run)
 {
 	bool there = false;
@@ -103,12 +104,12 @@ static int look_again(struct audit_run *run)
 	if (!there) {
 		audit_program_detach(run->program);
 		if (run->id)
-			detail("%s: gone; watched again as soon as it is back", run->cgroup.dir);
+			detail("%s: gone; watching goes on when it is back", run->cgroup.dir);
 		run->id = 0;
 		return 0;
 	}
 	run->id = id;
-	detail("%s: watched", run->cgroup.dir);
+	detail("%s: watching", run->cgroup.dir);
 	return read_existing(run);
 }
 
@@ -118,9 +119,9 @@ static int watch(struct audit_run *run)
 	int err = look_again(run);
 
 	if (!err && run->id)
-		note("%s: watched; a signal (^C) ends it and prints the report", run->cgroup.dir);
+		note("%s: watching; press ^C for the report", run->cgroup.dir);
 	else if (!err)
-		note("%s: not there yet; watched as soon as it is created", run->cgroup.dir);
+		note("%s: does not exist yet; watching starts when it is created", run->cgroup.dir);
 	while (!err) {
 		err = audit_watch_wait(&run->watch, &woken);
 		if (err || woken == AUDIT_WOKEN_END)
@@ -157,6 +158,16 @@ static const char *path_of(const struct cgroup *cgroup)
 	return cgroup->by_id ? cgroup->dir : cgroup->key.path;
 }
 
+/* Accepts a path, "self", or a container's name or id. */
+static int resolve(const char *word, struct cgroup *ret)
+{
+	char dir[PATH_MAX];
+	bool found;
+	int err = container_find(word, dir, sizeof(dir), &found);
+
+	return err ? err : cgroup_resolve(found ? dir : word, ret);
+}
+
 int audit_run(const struct request *request)
 {
 	static struct audit_report report;
@@ -164,7 +175,7 @@ int audit_run(const struct request *request)
 	int err = rights_need_root();
 
 	if (!err)
-		err = cgroup_resolve(request->cgroups.list[0], &run.cgroup);
+		err = resolve(request->cgroups.list[0], &run.cgroup);
 	if (!err)
 		err = audit_program_load(&run.program);
 	if (!err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "audit/program.h"
 #include "audit.skel.h"
+#include "host/kernel_types.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -12,24 +13,28 @@
 
 struct audit_program {
 	struct audit *skeleton;
-	struct bpf_link *link; /* or NULL */
+	struct bpf_link *link; /* NULL: not attached */
 };
 
 int audit_program_load(struct audit_program **ret)
 {
 	struct audit_program *program = calloc(1, sizeof(*program));
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	size_t size;
+	const void *elf = audit__elf_bytes(&size);
 	int err;
 
 	*ret = program;
+	opts.btf_custom_path = kernel_types_for(elf, size);
 	if (program)
-		program->skeleton = audit__open();
+		program->skeleton = audit__open_opts(&opts);
 	if (!program || !program->skeleton)
 		return fault(ENOMEM, "audit: out of memory");
 	err = audit__load(program->skeleton);
 	if (err)
 		return fault_kernel(
 			-err,
-			"audit: this kernel does not load the program (%s); a kernel with CONFIG_CGROUP_BPF=y and CONFIG_DEBUG_INFO_BTF=y is needed, such as Linux 6.1 or later; -vv shows libbpf's log",
+			"audit: this kernel refuses the program (%s); use one with CONFIG_CGROUP_BPF=y and CONFIG_DEBUG_INFO_BTF=y, such as Linux 6.1 or later; -vv shows libbpf's log",
 			strerror(-err));
 	return 0;
 }
@@ -56,7 +61,7 @@ int audit_program_attach(struct audit_program *program, const char *dir, bool *r
 	close(fd);
 	*ret_there = err != ENODEV && err != ENOENT;
 	if (!*ret_there)
-		return 0; /* went meanwhile */
+		return 0; /* gone in the meantime */
 	if (err == EPERM)
 		return fault(
 			err,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The BPF program of --audit: loaded, on a cgroup, and what it has counted. It
- * lives in this process's descriptors alone: however the process ends, the
- * kernel detaches it. */
+/* The BPF program of --audit: loads it, attaches it to a cgroup, and reads its counts. Only
+ * this process's descriptors hold it: however the process ends, the kernel detaches it. */
 #ifndef MMA_AUDIT_PROGRAM_H
 #define MMA_AUDIT_PROGRAM_H
 
@@ -9,11 +8,11 @@
 
 struct audit_program;
 
-/* 0 or a fault; to be freed with audit_program_free(), also NULL. */
+/* Returns 0 or a fault. The caller frees ret with audit_program_free(), which accepts NULL. */
 int audit_program_load(struct audit_program **ret);
 
-/* Puts it on the cgroup that is at dir now, in place of the one before. ret_there:
- * whether there is one. 0 or a fault. */
+/* Attaches it to the cgroup that is at dir now, in place of the one before. ret_there: whether
+ * there is a cgroup. Returns 0 or a fault. */
 int audit_program_attach(struct audit_program *program, const char *dir, bool *ret_there);
 void audit_program_detach(struct audit_program *program);
 

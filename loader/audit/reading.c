@@ -53,7 +53,7 @@ int audit_add_seen(struct audit_report *report, const struct mma_audit_key *key,
 		row.connections = n;
 		break;
 	default:
-		row.role = MMA_ROLE_LISTEN; /* how often it listened says nothing */
+		row.role = MMA_ROLE_LISTEN; /* the number of listen(2) calls means nothing */
 	}
 	return audit_add(report, &row);
 }
@@ -69,8 +69,7 @@ static int by_role_and_port(const void *a, const void *b)
 	return strcmp(one->command, other->command);
 }
 
-/* A listener of which only the inode was known gives way to the same with a
- * command. */
+/* A listener known only by its inode gives way to the same listener with a command. */
 static bool is_nameless_double(const struct audit_report *report, const struct audit_row *row)
 {
 	if (row->command[0])
@@ -91,7 +90,7 @@ void audit_finish(struct audit_report *report)
 			*row = report->rows[--report->n];
 			continue;
 		}
-		/* Who of several accepted it, the kernel does not tell. */
+		/* The kernel does not tell which of several listeners accepted it. */
 		if (row->role == MMA_ROLE_LISTEN)
 			row->connections = report->arrived[row->port];
 		i++;

@@ -38,7 +38,7 @@ static void print_rows(const struct audit_report *report)
 	}
 }
 
-/* A list to read is wrapped; one to copy stays in one piece. */
+/* Wraps a list that is for reading; the ones to copy are not wrapped. */
 static void print_list(const char *label, const char *list)
 {
 	size_t column = strlen(label);
@@ -70,7 +70,7 @@ static int print_verdict(const struct audit_report *report, enum audit_verdict v
 	else if (*list)
 		print_list(words[verdict].label, list);
 	else if (verdict == AUDIT_SUGGESTED)
-		printf("%s nothing: no port was listened on that others reach\n",
+		printf("%s nothing: the service listened on no port that others can reach\n",
 		       words[verdict].label);
 	free(list);
 	return 0;

@@ -16,7 +16,7 @@
 
 #define COMES_OR_GOES (IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVED_TO | IN_MOVED_FROM)
 
-/* A suspended machine sees no mail, but S seconds are S seconds. */
+/* BOOTTIME: the S seconds include time in suspend, even though no mail arrives then. */
 static long long now_ms(void)
 {
 	struct timespec now;
@@ -25,8 +25,8 @@ static long long now_ms(void)
 	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* One that is ignored (by nohup, or for a background job) stays so, although
- * blocked it would show up in the signalfd. */
+/* An ignored signal (nohup, a background job) must stay ignored; if blocked, it would show up
+ * in the signalfd. */
 static bool is_ignored(int signal)
 {
 	struct sigaction action;
@@ -68,8 +68,8 @@ void audit_watch_arm(struct audit_watch *watch)
 	char path[PATH_MAX], *slash;
 
 	snprintf(path, sizeof(path), "%s", watch->dir);
-	/* A parent that is not there yet is made in one that is; the root of the
-	 * file system stays out of it. */
+	/* A missing parent will be created in an existing one, so watch every directory above,
+	 * except the root of the file system. */
 	while ((slash = strrchr(path, '/')) && slash != path) {
 		*slash = '\0';
 		inotify_add_watch(watch->inotify, path, COMES_OR_GOES | IN_ONLYDIR);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * --check: can this machine do it, and what to do if not. Looks, and tries the
- * programs for a moment with nothing attached to them. Needs no lock.
- */
+/* --check: whether this machine can do it, and what to do if not. It looks, and briefly loads and
+ * attaches the programs with empty maps. Needs no lock. */
 #include "check/check.h"
 #include "check/json.h"
 #include "check/parts.h"
@@ -32,11 +30,11 @@ static void check_cgroup2(struct checks *checks, const struct check_subject *sub
 		check_fail(
 			checks, "cgroup2",
 			"mount it: mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
-			"not mounted, and scope is by cgroups of version 2");
+			"not mounted, and services are chosen by cgroups of version 2");
 }
 
-/* The cgroup of the command line. A path that is refused is usage; without a
- * cgroup2 mount, the line on that has said it. */
+/* Resolves the cgroup of the command line. A refused path is a usage error; if no cgroup2 is
+ * mounted, the line about that has already reported it. */
 static int find_cgroup(const struct request *request, struct checks *checks,
 		       struct check_subject *subject)
 {
@@ -55,20 +53,21 @@ static int find_cgroup(const struct request *request, struct checks *checks,
 	subject->given = true;
 	subject->there = !cgroup_id(subject->cgroup.dir, &id) && id;
 	if (subject->cgroup.by_id)
-		check_warn(checks, "cgroup", "attach from the host",
-			   "%s: in a cgroup namespace, so attached by id until its next restart",
-			   subject->cgroup.dir);
+		check_warn(
+			checks, "cgroup", "attach from the host",
+			"%s: in a cgroup namespace, so it is attached by id until its next restart",
+			subject->cgroup.dir);
 	else if (!subject->there)
-		check_warn(checks, "cgroup", "run this again when it is there",
-			   "%s: not there yet, so its processes are not looked at",
+		check_warn(checks, "cgroup", "run this again when it exists",
+			   "%s: does not exist yet, so its processes cannot be examined",
 			   subject->cgroup.key.path);
 	else
 		check_ok(checks, "cgroup", "%s", subject->cgroup.key.path);
 	return 0;
 }
 
-/* Its processes and their namespaces, or ours. What cannot be read is left out:
- * the checks that need it say so. */
+/* Reads the cgroup's processes and their namespaces, or else our own. Leaves out what cannot be
+ * read: the checks that need it report that. */
 static void read_subject(struct check_subject *subject)
 {
 	int err = 0;
@@ -83,7 +82,7 @@ static void read_subject(struct check_subject *subject)
 		fault_drop();
 }
 
-/* What is not met, as the last word and the exit code. */
+/* The unmet requirements, as the last line and the exit code. */
 static int conclude(const struct checks *checks)
 {
 	char names[MAX_NAMES] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* --check: can this machine do it, and what to do if not. */
+/* --check: whether this machine can do it, and what to do if not. */
 #ifndef MMA_CHECK_H
 #define MMA_CHECK_H
 

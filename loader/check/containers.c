@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * --check: what a container engine that is here needs to start containers that speak
- * MPTCP. No line where there is no engine that needs anything: Podman's hook is found by
- * Podman itself.
- */
+/* --check: what an installed container engine needs to start containers that speak MPTCP. No
+ * line if no engine needs anything: Podman finds its hook by itself. */
 #include "check/parts.h"
 
 #include <glob.h>
@@ -12,7 +9,7 @@
 #include <unistd.h>
 
 #define NAME "containers"
-#define DOCKER "/run/docker.sock" /* while its daemon runs */
+#define DOCKER "/run/docker.sock" /* exists while the daemon runs */
 #define ROOTLESS "/run/user/*/docker.sock"
 #define SETTINGS "/etc/docker/daemon.json"
 #define WRAPPER "/etc/mptcp-mail-attach/runtime"
@@ -20,8 +17,7 @@
 	"in " SETTINGS ": {\"runtimes\":{\"mptcp-mail\":{\"path\":\"" WRAPPER \
 	"\"}}}, then systemctl reload docker"
 
-/* The name by which Docker knows the wrapper, or NULL; to be used while the settings
- * are held. */
+/* The name under which Docker knows the wrapper, or NULL. Valid as long as the settings. */
 static const char *runtime_name(json_t *settings)
 {
 	const char *name, *path;

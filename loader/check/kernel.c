@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --check: who we are, what the kernel is, and the BPF file system. */
+/* --check: our rights, the kernel, and the BPF file system. */
 #include "attached/bpffs.h"
 #include "attached/hidden.h"
 #include "check/parts.h"
@@ -58,7 +58,7 @@ static void missing_capabilities(char *ret_names, size_t size)
 						 used ? ", " : "", needed[i].name);
 }
 
-/* Whether ids are the host's: root of a user namespace is not its root. */
+/* Whether ids are the host's: root of a user namespace is not the host's root. */
 static bool in_host_users(void)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
@@ -82,7 +82,7 @@ void check_rights(struct checks *checks, struct check_subject *subject)
 
 	missing_capabilities(names, sizeof(names));
 	if (geteuid())
-		check_fail(checks, "root", "run as root; as it is, much of this cannot be seen",
+		check_fail(checks, "root", "run as root; an ordinary user cannot see much of this",
 			   "an ordinary user (uid %u): BPF programs and cgroups are root's",
 			   geteuid());
 	else if (!in_host_users())
@@ -92,7 +92,7 @@ void check_rights(struct checks *checks, struct check_subject *subject)
 		check_fail(checks, "root", "run with all of root's rights", "root, but without %s",
 			   names);
 	else
-		check_ok(checks, "root", "root, with the capabilities that are needed");
+		check_ok(checks, "root", "root, with every capability needed");
 	subject->root = checks->n && checks->list[checks->n - 1].result == CHECK_OK;
 }
 
@@ -118,12 +118,12 @@ static void check_mptcp(struct checks *checks, const struct check_subject *subje
 
 	if (!ipv4 && !ipv6 && !subject->root) {
 		check_warn(checks, "mptcp", "run as root",
-			   "no MPTCP here; whether the kernel has it, only root can tell");
+			   "no MPTCP here; only root can tell whether the kernel has it");
 		return;
 	}
 	if (err) {
 		check_warn(checks, "mptcp", "run it again",
-			   "whether the kernel makes MPTCP sockets cannot be tried (%s)",
+			   "cannot try whether the kernel makes MPTCP sockets (%s)",
 			   strerror(-err));
 		return;
 	}
@@ -139,20 +139,21 @@ static void check_mptcp(struct checks *checks, const struct check_subject *subje
 void check_kernel(struct checks *checks, const struct check_subject *subject)
 {
 	if (kernel_has_btf())
-		check_ok(checks, "btf", "the kernel tells its types (BTF)");
+		check_ok(checks, "btf", "the kernel has type information (BTF)");
 	else
 		check_fail(checks, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF=y",
-			   "the kernel does not tell its types (/sys/kernel/btf/vmlinux)");
+			   "the kernel has no type information (/sys/kernel/btf/vmlinux)");
 	if (kernel_has_hook())
-		check_ok(checks, "hook", "update_socket_protocol is there");
+		check_ok(checks, "hook", "the kernel has update_socket_protocol");
 	else if (kernel_has_btf())
 		check_fail(
 			checks, "hook",
 			"use Linux 6.6 or later with CONFIG_MPTCP=y (Debian 12: linux-image-amd64 from bookworm-backports)",
 			"update_socket_protocol: this kernel does not have the hook");
 	else
-		check_warn(checks, "hook", "see btf",
-			   "without BTF it cannot be told whether update_socket_protocol is there");
+		check_warn(
+			checks, "hook", "see btf",
+			"without BTF it cannot be told whether the kernel has update_socket_protocol");
 	check_mptcp(checks, subject);
 }
 
@@ -163,7 +164,7 @@ void check_bpffs(struct checks *checks, const struct check_subject *subject)
 	if (!subject->root || !mounts_of_host_are_known()) {
 		check_warn(checks, "bpffs",
 			   subject->root ? "run where /proc/1/ns/mnt can be read" : "run as root",
-			   "whether " MMA_BPFFS " is the host's cannot be told");
+			   "cannot tell whether " MMA_BPFFS " is the host's");
 		return;
 	}
 	if (bpffs_look(&there) || hidden_look())

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * --check: the network namespaces of the service, or without one ours. One line
- * for each requirement: it tells of the first namespace that does not meet it.
- */
+/* --check: the network namespaces of the service, or ours if no cgroup is given. One line per
+ * requirement, about the first namespace that does not meet it. */
 #include "check/parts.h"
 #include "host/netstat.h"
 #include "host/path_manager.h"
@@ -22,10 +20,10 @@ struct state {
 	uint64_t cookie; /* 0: ours */
 	int enabled; /* 1, 0, or -errno */
 	int policies; /* or -errno */
-	long long blackholes, timeout, close_timeout, table_full, shrinks; /* -1: not there */
+	long long blackholes, timeout, close_timeout, table_full, shrinks; /* -1: not available */
 };
 
-/* "network namespace 4711: ", or nothing where there is only ours. */
+/* "network namespace 4711: ", or "" if there is only ours. */
 struct where {
 	char text[48];
 };
@@ -98,7 +96,7 @@ static void check_blackhole(struct checks *checks, const struct state *states, s
 	check_ok(checks, name, "no path seemed to drop MPTCP");
 }
 
-/* Has a line only where it happened. */
+/* Adds a line only if it has happened. */
 static void check_table(struct checks *checks, const struct state *states, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -113,8 +111,8 @@ static void check_table(struct checks *checks, const struct state *states, size_
 	}
 }
 
-/* https://github.com/multipath-tcp/mptcp_net-next/issues/439, open since 6.5. Has a line only
- * where it is on. */
+/* https://github.com/multipath-tcp/mptcp_net-next/issues/439, open since 6.5. Adds a line only
+ * if it is on. */
 static void check_shrink_window(struct checks *checks, const struct state *states, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -180,8 +178,9 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 		return;
 	}
 	if (subject->tree.n_pids && !subject->namespaces.n)
-		check_warn(checks, "namespaces", "run as root",
-			   "those of its processes cannot be seen; what follows is ours");
+		check_warn(
+			checks, "namespaces", "run as root",
+			"those of its processes cannot be seen; the lines below are about this one");
 	if (!subject->namespaces.n)
 		look(NULL, &states[seen++]);
 	for (size_t i = 0; i < subject->namespaces.n; i++) {
@@ -191,7 +190,7 @@ void check_network(struct checks *checks, const struct check_subject *subject)
 			seen++;
 	}
 	if (n == 1)
-		states[0].cookie = 0; /* there is only one to tell of */
+		states[0].cookie = 0; /* only one, so do not name it */
 	if (seen) {
 		check_enabled(checks, states, seen);
 		check_paths(checks, subject);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The parts of --check, each of which adds its lines. Nothing here changes
- * anything that outlives the process. */
+/* The parts of --check; each adds its lines. Nothing here changes anything that outlives the
+ * process. */
 #ifndef MMA_CHECK_PARTS_H
 #define MMA_CHECK_PARTS_H
 
@@ -9,14 +9,14 @@
 #include "host/cgroup_tree.h"
 #include "host/netns.h"
 
-/* What is looked at. */
+/* What is checked. */
 struct check_subject {
-	bool root; /* the host's, with what it takes */
-	bool given; /* --cgroup, and it could be resolved */
+	bool root; /* root of the host, with the capabilities needed */
+	bool given; /* --cgroup was given and resolved */
 	struct cgroup cgroup;
 	bool there;
-	struct cgroup_tree tree; /* of the cgroup, if there */
-	struct netns_set namespaces; /* of its processes, or else ours; none: only ours is seen */
+	struct cgroup_tree tree; /* of the cgroup, if it exists */
+	struct netns_set namespaces; /* of its processes, else ours; none: only ours is visible */
 };
 
 void check_rights(struct checks *checks, struct check_subject *subject); /* sets root */

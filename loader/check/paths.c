@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * --check: why a connection gets no second path. One line for each cause, with the first
- * address and namespace where it is so, and the command that mends it; none but "paths"
- * where all is well.
- */
+/* --check: why a connection gets no second path. One line per cause, with the first address and
+ * namespace that has it, and the command that fixes it; only the line "paths" if all is well. */
 #include "check/parts.h"
 #include "check/published.h"
 #include "check/ways.h"
@@ -16,11 +13,11 @@
 #include <string.h>
 
 #define REMEDY 400
-/* Differs by this bit from the server's, which must stay free: were it taken at one address,
- * the server could not listen at all of them. */
+/* The kernel's listener gets the server's port with this bit flipped. The server's own port
+ * must stay free: if it were taken on one address, the server could not listen on all of them. */
 #define KERNELS_PORT 0x4000U
 
-/* "network namespace 4711: ", or nothing where there is only one. */
+/* "network namespace 4711: ", or "" if there is only one. */
 struct where {
 	char text[48];
 };
@@ -52,7 +49,7 @@ static unsigned int count_endpoints(const struct ways *ways, uint32_t flag)
 	return n;
 }
 
-/* An interface counts once, by its first address of those that are usable. */
+/* An interface counts once, by its first usable address. */
 static bool is_first_of_interface(const struct ways *ways, const struct own_address *own)
 {
 	for (const struct own_address *o = ways->own.list; o != own; o++)
@@ -77,7 +74,7 @@ static bool has_endpoint(const struct ways *ways, unsigned int ifindex)
 	return false;
 }
 
-/* By which packets leave, or where there is no way out, the first of all. */
+/* The interface through which packets leave; if there is no way out, the first usable one. */
 static bool is_main(const struct ways *ways, const struct own_address *own)
 {
 	unsigned int first = ways->first[0] ? ways->first[0] : ways->first[1];
@@ -88,8 +85,8 @@ static bool is_main(const struct ways *ways, const struct own_address *own)
 	return own->ifindex == first;
 }
 
-/* The address of an interface that could be a path of its own, and is no endpoint; uplink:
- * only of one that leads to the Internet, for the host's bridges do not. */
+/* The address of an interface that could be a path of its own, but is no endpoint. uplink: only
+ * of an interface that leads to the Internet; the host's bridges do not. */
 static const struct own_address *idle(const struct ways *ways, bool uplink)
 {
 	struct route route;
@@ -154,12 +151,12 @@ static void check_endpoint(struct checks *checks, const struct ways *ways)
 		return;
 	put_endpoint_remedy(own, remedy);
 	check_warn(checks, "path_endpoint", remedy,
-		   "%s%s on %s could be a path, but is no endpoint: nobody is told of it",
+		   "%s%s on %s could be a path, but is no endpoint: peers do not learn of it",
 		   where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
-/* One that is announced need not be the host's own: in a container it is the address that
- * the host translates to the container's. */
+/* An announced address need not be the host's own: in a container it is the address that the
+ * host translates to the container's. */
 static void check_address(struct checks *checks, const struct ways *ways, const struct endpoint *e)
 {
 	const struct own_address *own = home(ways, e);
@@ -174,7 +171,7 @@ static void check_address(struct checks *checks, const struct ways *ways, const 
 	} else if (!own && (e->flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)) {
 		snprintf(remedy, sizeof(remedy), "ip mptcp endpoint delete id %u", e->id);
 		check_warn(checks, "path_address", remedy,
-			   "%s%s is an endpoint from which paths are made, but no interface has it",
+			   "%s%s is an endpoint for new paths, but no interface has this address",
 			   where_is(ways).text, host);
 	}
 }
@@ -206,17 +203,17 @@ static void check_listener(struct checks *checks, const struct ways *ways, const
 		   where_is(ways).text, host, port);
 }
 
-/* Packets from the address leave by another interface than its own, or by none. */
+/* Whether packets from the address leave by another interface than its own, or by none. */
 static bool strays(const struct ways *ways, const struct own_address *own)
 {
 	struct route route;
 
 	if (!ways->first[own->address.ipv6])
-		return false; /* nothing leads far away */
+		return false; /* no route out at all */
 	return way_out(&own->address, &route) || route.ifindex != own->ifindex;
 }
 
-/* With a table of its own for the interface. */
+/* Writes the remedy: a rule with a routing table of its own for the interface. */
 static void add_rule(const struct own_address *own, char ret_remedy[REMEDY])
 {
 	const char *ip = own->address.ipv6 ? "ip -6" : "ip";
@@ -258,7 +255,7 @@ static long long rp_filter(const char *interface)
 	return sysctl_number(path);
 }
 
-/* The larger of the two counts; 1 is strict. */
+/* The larger of the two values applies; 1 is strict. */
 static void check_rp_filter(struct checks *checks, const struct ways *ways,
 			    const struct own_address *own)
 {
@@ -270,7 +267,7 @@ static void check_rp_filter(struct checks *checks, const struct ways *ways,
 	snprintf(remedy, sizeof(remedy), "sysctl -w net/ipv4/conf/%s/rp_filter=2", own->interface);
 	check_warn(
 		checks, "path_rp_filter", remedy,
-		"%spackets to %s that come in by %s are dropped (rp_filter), as the way back is another",
+		"%spackets to %s that come in by %s are dropped (rp_filter), because replies would leave by another interface",
 		where_is(ways).text, address_host(&own->address, host), own->interface);
 }
 
@@ -280,11 +277,11 @@ static void check_initial(struct checks *checks, const struct ways *ways)
 		check_warn(
 			checks, "path_initial",
 			"sysctl -w net.mptcp.allow_join_initial_addr_port=1",
-			"%sclients are told to add no path to the address that they know, and no other is announced",
+			"%sclients are told not to add paths to the address that they know, and no other address is announced",
 			where_is(ways).text);
 }
 
-/* Where servers' announcements matter: services that connect. */
+/* Announcements by servers matter only to services that connect. */
 static void check_accept(struct checks *checks, const struct ways *ways)
 {
 	bool connects = false;
@@ -295,7 +292,7 @@ static void check_accept(struct checks *checks, const struct ways *ways)
 	    !count_endpoints(ways, MPTCP_PM_ADDR_FLAG_SUBFLOW))
 		check_warn(
 			checks, "path_accept", "ip mptcp limits set add_addr_accepted 2",
-			"%soutgoing connections add no path: no endpoint makes any (subflow), and none is made to what a server announces",
+			"%soutgoing connections add no path: there is no subflow endpoint, and addresses that a server announces are not accepted",
 			where_is(ways).text);
 }
 
@@ -329,7 +326,7 @@ static void check_endpoints(struct checks *checks, const struct ways *ways, endp
 
 struct judgement {
 	struct checks *checks;
-	bool any; /* namespace was looked at: the first is the one of the line without fault */
+	bool any; /* a namespace was looked at; `manager` is the first one's, for the "ok" line */
 	struct path_manager manager;
 	struct published published;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A port that is published by DNAT on two uplinks. Answers are routed before the translation
- * is taken back, so a rule by the address that is announced misses them: a connection has to
- * be marked by the interface on which it came. Whether nftables sets a mark is not read; a
- * rule that leads out there by one is taken for the sign of it.
+ * A port that DNAT publishes on two uplinks. Replies are routed before the translation is
+ * undone, so a rule on the announced address does not match them: a connection must be marked
+ * by the interface on which it came in. This check does not read whether nftables sets a mark;
+ * a rule that routes a mark out of that uplink is taken as evidence.
  */
 #include "check/published.h"
 #include "host/route.h"
@@ -37,11 +37,13 @@ void published_add(struct published *published, const struct ways *ways)
 static bool leads_out(const struct own_address *uplink, const struct address *container,
 		      unsigned int in)
 {
-	uint32_t marks[MARKS + 1] = { 0 }; /* the first: without one */
+	uint32_t marks[MARKS + 1] = { 0 }; /* the first: no mark */
 	struct route route;
 	int n = route_marks(container->ipv6, marks + 1, MARKS);
 
-	for (int i = 0; i <= n || !i; i++)
+	if (n < 0)
+		n = 0; /* unreadable: treated as none */
+	for (int i = 0; i <= n; i++)
 		if (!way_forwarded(container, in, marks[i], &route) &&
 		    route.ifindex == uplink->ifindex)
 			return true;

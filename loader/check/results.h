@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What --check has found: a list of requirements, in the order of the report. */
+/* The results of --check: a list of requirements, in report order. */
 #ifndef MMA_CHECK_RESULTS_H
 #define MMA_CHECK_RESULTS_H
 
@@ -13,15 +13,15 @@ enum check_result {
 };
 
 struct check {
-	const char *name; /* a contract, as it is in --json */
+	const char *name; /* part of the --json contract */
 	enum check_result result;
-	char *text, *remedy; /* remedy: "" where there is nothing to do */
+	char *text, *remedy; /* remedy: "" if there is nothing to do */
 };
 
 struct checks {
 	struct check *list;
 	size_t n;
-	bool no_memory; /* one is missing */
+	bool no_memory; /* a result is missing */
 };
 
 void check_ok(struct checks *checks, const char *name, const char *fmt, ...)
@@ -31,7 +31,7 @@ void check_warn(struct checks *checks, const char *name, const char *remedy, con
 void check_fail(struct checks *checks, const char *name, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The remembered fault, "object: cause; remedy", which is forgotten. */
+/* Adds the remembered fault, "object: cause; remedy", and drops it. */
 void check_fault(struct checks *checks, const char *name, enum check_result result);
 
 void checks_free(struct checks *checks);

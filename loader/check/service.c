@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --check: the service in --cgroup: who makes its sockets, which it has, and
- * what is known of its server. */
+/* --check: the service in --cgroup: what creates its sockets, which sockets it has, and what is
+ * known about its server. */
 #include "attached/pins.h"
 #include "check/parts.h"
 #include "host/listeners.h"
@@ -28,7 +28,7 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 
 	if (!name || systemd_need() || systemd_find_unit(name, &unit) || unit.missing ||
 	    unit.masked) {
-		fault_drop(); /* not systemd's: nothing to say */
+		fault_drop(); /* not systemd's: nothing to report */
 		return;
 	}
 	if (unit.sockets[0])
@@ -40,9 +40,9 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 		check_ok(checks, "socket_unit", "%s makes its sockets itself", unit.name);
 }
 
-/* The list that is in force, or that --cgroup would begin with. */
+/* The allowlist in force, or the one that --cgroup would begin with. */
 struct list_now {
-	struct maps maps; /* closed where nothing is attached */
+	struct maps maps; /* closed if nothing is attached */
 	struct port_list usual;
 };
 
@@ -69,7 +69,7 @@ static bool may_listen(const struct list_now *list, uint16_t port)
 
 typedef bool listener_fn(const struct listener *listener, const void *data);
 
-/* Those that are chosen, as text; how many. */
+/* Writes the chosen listeners as text; returns their number. */
 static size_t write_listeners(const struct listeners *listeners, listener_fn *is_chosen,
 			      const void *data, char ret_names[MAX_NAMED])
 {
@@ -101,7 +101,7 @@ static bool stays_tcp(const struct listener *listener, const void *list)
 	       may_listen(list, listener->port);
 }
 
-/* upgrade leaves a task alone that may bind no privileged port. */
+/* upgrade skips a task that may not bind a privileged port. */
 static void check_right_to_bind(struct checks *checks, const struct check_subject *subject,
 				const struct listeners *listeners)
 {
@@ -134,7 +134,7 @@ static void check_listeners(struct checks *checks, const struct check_subject *s
 	} else {
 		if (write_listeners(&listeners, is_tcp, NULL, names))
 			check_warn(checks, "listeners", "once it is attached, restart it",
-				   "listen as TCP now, and stay so: %s", names);
+				   "listening as TCP until a restart: %s", names);
 		else
 			check_ok(checks, "listeners",
 				 listeners.n ? "all of them are MPTCP" : "none yet");
@@ -143,7 +143,7 @@ static void check_listeners(struct checks *checks, const struct check_subject *s
 	listeners_free(&listeners);
 }
 
-/* What an MPTCP socket says to this question: 0, or an errno. */
+/* How an MPTCP socket answers this getsockopt(2): 0 or an errno. */
 static int mptcp_answer(int level, int option)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP), err;
@@ -151,7 +151,7 @@ static int mptcp_answer(int level, int option)
 	socklen_t len = sizeof(value);
 
 	if (fd < 0)
-		return 0; /* nothing can be said */
+		return 0; /* unknown */
 	err = getsockopt(fd, level, option, value, &len) ? errno : 0;
 	close(fd);
 	return err;
@@ -162,8 +162,8 @@ static bool postfix_suffers(void)
 	return mptcp_answer(IPPROTO_TCP, TCP_MAXSEG) != 0;
 }
 
-/* It takes ENOPROTOOPT for "none". Whether it was built without IPv6, and so asks
- * at all, only itself can tell. */
+/* Exim takes ENOPROTOOPT as "none". Only Exim itself knows whether it was built without IPv6,
+ * and so asks at all. */
 static bool exim_may_suffer(void)
 {
 	int err = mptcp_answer(IPPROTO_IP, IP_OPTIONS);
@@ -172,7 +172,7 @@ static bool exim_may_suffer(void)
 }
 
 static const struct server {
-	const char *part; /* of the path of its program */
+	const char *part; /* of its program's path */
 	bool (*suffers)(void);
 	const char *text, *remedy;
 } servers[] = {
@@ -213,7 +213,7 @@ static void check_server(struct checks *checks, const struct check_subject *subj
 		any = true;
 	}
 	if (!any)
-		check_ok(checks, "server", "nothing known that breaks on MPTCP");
+		check_ok(checks, "server", "no known problem with MPTCP");
 }
 
 void check_service(struct checks *checks, const struct check_subject *subject)

@@ -7,14 +7,14 @@
 
 #define MAX_LINE 4096
 
-/* UTF-8, whatever the locale. */
+/* UTF-8 in every locale. */
 static const char *const signs[] = {
 	[CHECK_OK] = "✓",
 	[CHECK_WARN] = "!",
 	[CHECK_FAIL] = "✗",
 };
 
-/* A line for each, however long: to be read, and to be grepped. */
+/* One line each, however long, so that it can be grepped. */
 void check_print_text(const struct checks *checks)
 {
 	char text[MAX_LINE], remedy[MAX_LINE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* --check for people. */
+/* The human-readable report of --check. */
 #ifndef MMA_CHECK_TEXT_H
 #define MMA_CHECK_TEXT_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --check: whether the real programs load and attach, by doing it. Each trial
- * has maps of its own, which are empty: nobody is attached, no port is allowed,
- * and what the programs meet in that moment is not theirs. Links and programs
- * go with their descriptors; nothing is pinned.
+ * --check: loads and attaches the real programs, to see whether that works. The maps are
+ * not the pinned ones but empty: no service is attached and no port is allowed, so the
+ * programs leave every socket and packet alone. Links and programs end with their
+ * descriptors; nothing is pinned.
  */
 #include "check/parts.h"
 #include "host/kernel.h"
@@ -22,29 +22,52 @@
 #include <unistd.h>
 
 #define LOOPBACK_IFINDEX 1
-#define NO_NAMESPACE 255 /* exit code of the child that tries TCX */
+#define NO_NAMESPACE 255 /* exit code of attach_tcx()'s child */
 #define MAX_PROGRAMS 4
 
 #define SEE_LOG "run again with -vv, which shows libbpf's log"
 
-/* What libbpf complained of first in a trial. */
-static char complaint[256];
-static bool complained;
-
-struct trial {
-	const char *programs[MAX_PROGRAMS + 1];
-	int (*attach)(struct bpf_program *program);
+enum trial_name {
+	TRIAL_UPGRADE,
+	TRIAL_FOLLOW,
+	TRIAL_STRIP,
+	TRIAL_REPAIR,
+	TRIAL_LOCATE,
+	TRIAL_ACCOUNT,
+	TRIAL_WATCH,
+	N_TRIALS,
 };
 
-static bool trial_has(const struct trial *trial, const char *name)
+static const char *const programs_of[N_TRIALS][MAX_PROGRAMS + 1] = {
+	[TRIAL_UPGRADE] = { "upgrade", "upgrade_2" },
+	[TRIAL_FOLLOW] = { "follow_mkdir", "follow_rmdir" },
+	[TRIAL_STRIP] = { "strip" },
+	[TRIAL_REPAIR] = { "repair_get", "repair_set", "repair_connect4", "repair_connect6" },
+	[TRIAL_LOCATE] = { "locate" },
+	[TRIAL_ACCOUNT] = { MMA_PIN_ACCOUNT_EVENT, MMA_PIN_ACCOUNT_EVENT_2, MMA_PIN_ACCOUNT_ACCEPT,
+			    MMA_PIN_ACCOUNT_CONNECT },
+	[TRIAL_WATCH] = { MMA_PIN_WATCH_LIST, MMA_PIN_WATCH_LIST_2 },
+};
+
+#define COMPLAINT 256
+
+/* The results of loading. */
+static struct trial {
+	int err; /* 0 or -errno */
+	char complaint[COMPLAINT]; /* libbpf's, if it failed */
+} trials[N_TRIALS];
+
+/* libbpf's first warning. */
+static char complaint[COMPLAINT];
+static bool complained;
+
+static void forget_complaint(void)
 {
-	for (const char *const *program = trial->programs; *program; program++)
-		if (!strcmp(*program, name))
-			return true;
-	return false;
+	complained = false;
+	snprintf(complaint, sizeof(complaint), "libbpf does not say why");
 }
 
-/* The first one says why; the others follow from it. */
+/* Only the first one says why; the others are consequences. */
 static void keep_complaint(const char *warning)
 {
 	if (complained)
@@ -53,67 +76,143 @@ static void keep_complaint(const char *warning)
 	snprintf(complaint, sizeof(complaint), "%.*s", (int)strcspn(warning, "\n"), warning);
 }
 
-/* Loads those of the trial, or all if there is none. */
-static int trial_load(const struct trial *trial, struct bpf_object *object)
+/* The trial of a program, by the first len bytes of a text; N_TRIALS: none. */
+static enum trial_name trial_of(const char *program, size_t len)
 {
-	struct bpf_program *p;
+	enum trial_name trial = 0;
 
-	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
-		bpf_program__set_autoload(p, !trial || trial_has(trial, bpf_program__name(p)));
-	return bpf_object__load(object);
+	for (; trial < N_TRIALS; trial++)
+		for (const char *const *p = programs_of[trial]; *p; p++)
+			if (strlen(*p) == len && !strncmp(*p, program, len))
+				return trial;
+	return trial;
 }
 
-static int trial_attach(const struct trial *trial, const struct bpf_object *object)
+static enum trial_name trial_complained_of(void)
 {
-	struct bpf_program *p;
-	int err = 0;
+	static const char mark[] = "prog '";
+	const char *name = strstr(complaint, mark);
 
-	for (p = bpf_object__next_program(object, NULL); p; p = bpf_object__next_program(object, p))
-		if (!err && trial_has(trial, bpf_program__name(p)))
-			err = trial->attach(p);
-	return err;
+	return name ? trial_of(name + strlen(mark), strcspn(name + strlen(mark), "'")) : N_TRIALS;
 }
 
-/* All programs together where they load, which saves reading the kernel's types
- * for each; else NULL, and each trial loads its own. */
-static struct mma *whole;
-static struct bpf_object *whole_object;
+/* One object for all trials, so that libbpf reads the kernel's types only once. */
+static struct mma *loaded;
+static struct bpf_object *loaded_object;
+static bool refuses_fentry; /* every fentry program, not only ours */
 
-static void load_whole(void)
+static void unload(void)
 {
-	whole = programs_open(&whole_object);
-	if (whole && !trial_load(NULL, whole_object))
-		return;
-	programs_free(whole);
-	whole = NULL;
-	fault_drop();
+	programs_free(loaded);
+	loaded = NULL;
 }
 
-/* 0, or -errno with the operation that failed and the complaint. */
-static int trial_run(const struct trial *trial, const char **ret_operation)
+/* Loads the programs of one trial, or of all trials that have not failed (N_TRIALS). */
+static int load(enum trial_name which)
 {
-	struct bpf_object *object = NULL;
-	struct mma *programs;
+	struct bpf_program *p = NULL;
 	int err;
 
-	complained = false;
-	snprintf(complaint, sizeof(complaint), "libbpf does not say why");
-	*ret_operation = "attach";
-	if (whole)
-		return trial_attach(trial, whole_object);
-	*ret_operation = "open";
-	programs = programs_open(&object);
-	if (!programs) {
+	forget_complaint();
+	loaded = programs_open(&loaded_object);
+	if (!loaded) {
 		fault_drop();
 		return -ENOMEM;
 	}
-	*ret_operation = "load";
-	err = trial_load(trial, object);
-	if (!err) {
-		*ret_operation = "attach";
-		err = trial_attach(trial, object);
+	while ((p = bpf_object__next_program(loaded_object, p))) {
+		const char *name = bpf_program__name(p);
+		enum trial_name trial = trial_of(name, strlen(name));
+
+		bpf_program__set_autoload(p, trial < N_TRIALS && !trials[trial].err &&
+						     (which == trial || which == N_TRIALS));
 	}
-	programs_free(programs);
+	err = bpf_object__load(loaded_object);
+	if (err)
+		unload();
+	return err;
+}
+
+static void keep_failure(enum trial_name trial, int err)
+{
+	if (trials[trial].err)
+		return;
+	trials[trial].err = err;
+	memcpy(trials[trial].complaint, complaint, sizeof(complaint));
+}
+
+/* Whether the kernel refuses even an fentry program of two instructions: then ours are
+ * not the cause. */
+static bool refuses_any_fentry(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int fd, link;
+
+	opts.attach_btf_id = kernel_hook_type();
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing,
+			   sizeof(nothing) / sizeof(nothing[0]), &opts);
+	if (fd < 0)
+		return true;
+	link = bpf_link_create(fd, 0, BPF_TRACE_FENTRY, NULL);
+	close(fd);
+	if (link < 0)
+		return true;
+	close(link);
+	return false;
+}
+
+/* For a kernel that refuses programs on its functions: loads each such trial alone, so that it
+ * fails by itself and does not hold up the others. */
+static void load_those_on_functions(void)
+{
+	static const enum trial_name on_functions[] = { TRIAL_UPGRADE, TRIAL_ACCOUNT, TRIAL_WATCH };
+
+	for (size_t i = 0; i < sizeof(on_functions) / sizeof(on_functions[0]); i++) {
+		int err = load(on_functions[i]);
+
+		if (err)
+			keep_failure(on_functions[i], err);
+		unload();
+	}
+}
+
+/* Loads all together. On failure, leaves out the trial to blame and tries again; if there is no
+ * trial to blame, all fail. */
+static void load_the_others(void)
+{
+	int err;
+
+	while ((err = load(N_TRIALS))) {
+		enum trial_name blamed = trial_complained_of();
+
+		if (blamed < N_TRIALS && !trials[blamed].err) {
+			keep_failure(blamed, err);
+			continue;
+		}
+		for (blamed = 0; blamed < N_TRIALS; blamed++)
+			keep_failure(blamed, err);
+		return;
+	}
+}
+
+/* Returns 0 or -errno; then ret_operation is what failed, and `complaint` says why. */
+static int trial_run(enum trial_name trial, int (*attach)(struct bpf_program *program),
+		     const char **ret_operation)
+{
+	int err = trials[trial].err;
+
+	if (err) {
+		*ret_operation = "load";
+		memcpy(complaint, trials[trial].complaint, sizeof(complaint));
+		return err;
+	}
+	*ret_operation = "attach";
+	forget_complaint();
+	for (const char *const *name = programs_of[trial]; !err && *name; name++)
+		err = attach(bpf_object__find_program_by_name(loaded_object, *name));
 	return err;
 }
 
@@ -133,7 +232,7 @@ static int run_locate(struct bpf_program *program)
 	return programs_locate(bpf_program__fd(program), &id);
 }
 
-/* The child of attach_tcx(): 0, an errno, or NO_NAMESPACE. */
+/* Runs in the child of attach_tcx(). Returns 0, an errno, or NO_NAMESPACE. */
 static int attach_tcx_here(int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = BPF_F_BEFORE);
@@ -145,8 +244,8 @@ static int attach_tcx_here(int prog_fd)
 	return fd < 0 ? -fd : 0;
 }
 
-/* On a loopback that no packet crosses: in a network namespace that ends with
- * the child. */
+/* Attaches to the loopback of a new network namespace: it carries no packets, and ends with the
+ * child. */
 static int attach_tcx(struct bpf_program *program)
 {
 	pid_t child = fork();
@@ -161,45 +260,18 @@ static int attach_tcx(struct bpf_program *program)
 	return WEXITSTATUS(status) == NO_NAMESPACE ? -ENOSPC : -WEXITSTATUS(status);
 }
 
-/* Whether not even a program of two instructions may sit on a function of the
- * kernel: then it is not ours that is refused. */
-static bool refuses_any_fentry(void)
-{
-	static const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id = libbpf_find_vmlinux_btf_id(KERNEL_HOOK, BPF_TRACE_FENTRY), fd, link;
-
-	if (id < 0)
-		return false;
-	opts.attach_btf_id = (__u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing,
-			   sizeof(nothing) / sizeof(nothing[0]), &opts);
-	if (fd < 0)
-		return true;
-	link = bpf_link_create(fd, 0, BPF_TRACE_FENTRY, NULL);
-	close(fd);
-	if (link < 0)
-		return true;
-	close(link);
-	return false;
-}
-
 static void check_upgrade(struct checks *checks)
 {
-	static const struct trial trial = { { "upgrade", "upgrade_2" }, attach_and_drop };
 	const char *operation;
 	int err;
 
-	err = trial_run(&trial, &operation);
+	err = trial_run(TRIAL_UPGRADE, attach_and_drop, &operation);
 	if (!err)
 		check_ok(checks, "upgrade", "the program loads and attaches");
 	else if (!kernel_has_trampolines())
 		check_fail(checks, "upgrade", KERNEL_NEED_JIT,
 			   KERNEL_HOOK ": " KERNEL_NO_TRAMPOLINES);
-	else if (refuses_any_fentry())
+	else if (refuses_fentry)
 		check_fail(
 			checks, "upgrade",
 			"use a kernel that allows fentry and fmod_ret programs (BPF trampolines), such as the distribution's own",
@@ -213,9 +285,8 @@ static void check_upgrade(struct checks *checks)
 
 static void check_follow(struct checks *checks)
 {
-	static const struct trial trial = { { "follow_mkdir", "follow_rmdir" }, attach_and_drop };
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_FOLLOW, attach_and_drop, &operation);
 
 	if (!err)
 		check_ok(checks, "follow", "the programs load and attach");
@@ -227,9 +298,8 @@ static void check_follow(struct checks *checks)
 
 static void check_strip(struct checks *checks)
 {
-	static const struct trial trial = { { "strip" }, attach_tcx };
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_STRIP, attach_tcx, &operation);
 
 	if (!err)
 		check_ok(checks, "tcx", "strip loads and attaches (TCX)");
@@ -244,7 +314,7 @@ static void check_strip(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
-/* On no cgroup: there is none that nobody is in, and none is made for this. */
+/* Does not attach: every cgroup may have processes, and none is created for this. */
 static int load_only(struct bpf_program *program)
 {
 	(void)program;
@@ -253,11 +323,8 @@ static int load_only(struct bpf_program *program)
 
 static void check_repair(struct checks *checks)
 {
-	static const struct trial trial = {
-		{ "repair_get", "repair_set", "repair_connect4", "repair_connect6" }, load_only
-	};
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_REPAIR, load_only, &operation);
 
 	if (!err)
 		check_ok(checks, "repair", "the programs for socket options load");
@@ -269,9 +336,8 @@ static void check_repair(struct checks *checks)
 
 static void check_locate(struct checks *checks)
 {
-	static const struct trial trial = { { "locate" }, run_locate };
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_LOCATE, run_locate, &operation);
 
 	if (!err)
 		check_ok(checks, "mptcp_state", "found in the kernel");
@@ -282,14 +348,11 @@ static void check_locate(struct checks *checks)
 			   operation, strerror(-err), complaint);
 }
 
-/* Mail does without. */
+/* Only a warning: mail works without them. */
 static void check_account(struct checks *checks)
 {
-	static const struct trial trial = { { MMA_PIN_ACCOUNT_EVENT, MMA_PIN_ACCOUNT_EVENT_2,
-					      MMA_PIN_ACCOUNT_ACCEPT, MMA_PIN_ACCOUNT_CONNECT },
-					    attach_and_drop };
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_ACCOUNT, attach_and_drop, &operation);
 
 	if (!err)
 		check_ok(checks, "account", "the programs that count connections load and attach");
@@ -299,13 +362,11 @@ static void check_account(struct checks *checks)
 			   strerror(-err), complaint);
 }
 
-/* Mail does without this as well. */
+/* Only a warning: mail works without these, too. */
 static void check_watch(struct checks *checks)
 {
-	static const struct trial trial = { { MMA_PIN_WATCH_LIST, MMA_PIN_WATCH_LIST_2 },
-					    attach_and_drop };
 	const char *operation;
-	int err = trial_run(&trial, &operation);
+	int err = trial_run(TRIAL_WATCH, attach_and_drop, &operation);
 
 	if (!err)
 		check_ok(checks, "list_watch",
@@ -330,7 +391,10 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 		return;
 	}
 	report_hear_libbpf(keep_complaint);
-	load_whole();
+	refuses_fentry = refuses_any_fentry();
+	if (refuses_fentry)
+		load_those_on_functions();
+	load_the_others();
 	check_upgrade(checks);
 	check_follow(checks);
 	check_strip(checks);
@@ -338,6 +402,6 @@ void check_trials(struct checks *checks, const struct check_subject *subject)
 	check_locate(checks);
 	check_account(checks);
 	check_watch(checks);
-	programs_free(whole);
+	unload();
 	report_hear_libbpf(NULL);
 }

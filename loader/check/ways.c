@@ -16,7 +16,7 @@ bool way_is_usable(const struct own_address *own)
 	return own->up && !own->loopback && !own->link_local;
 }
 
-/* An address of the Internet, a.root-servers.net; nothing is sent there. */
+/* An Internet address, a.root-servers.net; nothing is sent there. */
 static struct address far_away(bool ipv6)
 {
 	struct in6_addr v6;
@@ -116,7 +116,7 @@ static int add_service_listeners(const struct mma_path_key *key, const struct mm
 	if (!cgroup_of_key(key, &cgroup, &there) && there && !cgroup_tree_read(cgroup.dir, &tree))
 		listeners_read(&gather->here, &tree, &gather->ways->listeners);
 	cgroup_tree_free(&tree);
-	fault_drop(); /* what cannot be seen is not judged */
+	fault_drop(); /* judges only what is visible */
 	return 0;
 }
 
@@ -134,7 +134,8 @@ static void read_list(const struct maps *maps, struct port_list *ret)
 			ret->roles[port] = roles;
 }
 
-/* The list, and who listens: of the service on the command line, or of all. */
+/* The allowlist, and the listeners: of the service on the command line, or of all attached
+ * ones. */
 static void read_services(struct gather *gather)
 {
 	const struct check_subject *subject = gather->subject;
@@ -201,6 +202,6 @@ void ways_each(struct checks *checks, const struct check_subject *subject, ways_
 		look_at_ways(NULL, &gather);
 	for (size_t i = 0; i < namespaces->n; i++)
 		if (netns_run(&namespaces->list[i], look_at_ways, &gather))
-			fault_drop(); /* check_network() has said so */
+			fault_drop(); /* check_network() has reported it */
 	free(gather.ways);
 }

@@ -16,12 +16,12 @@ enum connection_kind {
 
 struct connection_path {
 	struct socket_seen socket;
-	char interface[IF_NAMESIZE]; /* it is bound to, or has its local address; or "" */
-	size_t place; /* in struct connections */
+	char interface[IF_NAMESIZE]; /* bound to it, or it has the local address; or "" */
+	size_t place; /* index in struct connections */
 };
 
 struct why {
-	const char *code; /* a contract, as it is in --json; NULL: nothing to explain */
+	const char *code; /* part of the --json contract; NULL: nothing to explain */
 	char text[200];
 };
 
@@ -30,31 +30,31 @@ struct connection {
 	uint8_t role; /* enum mma_role: LISTEN or CONNECT */
 	uint16_t port; /* the server's */
 	bool off_list; /* the allowlist does not allow this port in this role */
-	size_t service, place; /* in struct connections */
-	struct socket_seen socket; /* that the service has */
-	char interface[IF_NAMESIZE]; /* of TCP, as of a path */
-	const struct connection_path *paths; /* in struct connections */
-	size_t n_paths, n_open; /* of them, those that are there: not just tried */
-	struct why why; /* it has one path only, or is TCP, as far as the kernel tells */
+	size_t service, place; /* indices in struct connections */
+	struct socket_seen socket; /* the service's own socket */
+	char interface[IF_NAMESIZE]; /* of a TCP connection, as for a path */
+	const struct connection_path *paths; /* points into struct connections */
+	size_t n_paths, n_open; /* n_open: those that are not just being tried */
+	struct why why; /* why it has only one path or is TCP, if known */
 };
 
 /* A network namespace of the services. */
 struct place {
 	uint64_t cookie;
-	int manager_err; /* 0, or why nothing is known of endpoints and limits */
+	int manager_err; /* 0, or why endpoints and limits are unknown */
 	struct path_manager manager;
 	struct endpoints endpoints;
 	struct own_addresses own;
-	/* Paths that peers have tried to add to a connection, and that came about: since
-	 * boot, of all connections here. -1: not counted. */
+	/* Paths that peers tried to add, and those that came up: since boot, over all
+	 * connections of the namespace. -1: not counted. */
 	long long joins_tried, joins_made;
-	long long table_full; /* connections that stayed TCP, as the kernel's table was full */
-	long long close_timeout; /* seconds that one without paths stays; -1: unknown */
+	long long table_full; /* connections that stayed TCP because the kernel's table was full */
+	long long close_timeout; /* seconds that a connection without paths lasts; -1: unknown */
 };
 
 struct connections_service {
 	struct mma_path_key path;
-	size_t n; /* connections */
+	size_t n; /* number of connections */
 };
 
 struct listening {
@@ -64,20 +64,20 @@ struct listening {
 };
 
 struct connections {
-	bool attached; /* there is anything at all */
+	bool attached; /* anything is attached */
 	struct connections_service *services;
 	size_t n_services;
 	struct place *places;
 	size_t n_places;
 	struct listening *listening; /* of the services */
 	size_t n_listening;
-	struct connection *list; /* by service, port, role, peer */
+	struct connection *list; /* sorted by service, port, role, peer */
 	size_t n;
-	struct connection_path *paths; /* by place, token, the first of a connection first */
+	struct connection_path *paths; /* sorted by place and token; first subflows first */
 	size_t n_paths;
 };
 
-/* Whether one of the services listens there; only_mptcp: by MPTCP. */
+/* Whether one of the services listens there; only_mptcp: with MPTCP. */
 bool connections_listen_at(const struct connections *connections, size_t place,
 			   const struct address *address, bool only_mptcp);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * --connections: looks once, or with --watch again and again: on a terminal in place, else
- * one report behind the other. Changes nothing and needs no lock.
- */
+/* --connections: looks once, or repeatedly with --watch: in place on a terminal, else one
+ * report after another. Changes nothing and needs no lock. */
 #include "connections/connections.h"
 #include "connections/json.h"
 #include "connections/reading.h"
@@ -21,7 +19,7 @@
 
 struct view {
 	const struct cgroup *only; /* or NULL */
-	unsigned int seconds; /* between two looks; 0: one look */
+	unsigned int seconds; /* between two looks; 0: look once */
 	bool json;
 	bool in_place;
 };
@@ -102,7 +100,7 @@ int connections_run(const struct request *request)
 	};
 	int err = rights_need_root();
 
-	setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* a thousand lines are no thousand writes */
+	setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* not one write(2) per line */
 	if (!err && view.only)
 		err = cgroup_resolve(request->cgroups.list[0], &cgroup);
 	if (!err)

@@ -78,7 +78,7 @@ static json_t *connection_json(const struct connections *all, const struct conne
 			    : json_null());
 }
 
-/* Each connection by itself: all of 10 000 as one tree would take 40 MB. */
+/* Prints one connection at a time: 10 000 as one tree would take 40 MB. */
 int connections_print_json(const struct connections *connections, bool one_line)
 {
 	const char *between = one_line ? "" : "\n";

@@ -7,7 +7,8 @@
 
 struct connections;
 
-/* one_line: all of it, for --watch; else a line for each connection. 0 or a fault. */
+/* one_line: all of it on one line, for --watch; else one line per connection. Returns 0 or a
+ * fault. */
 int connections_print_json(const struct connections *connections, bool one_line);
 
 #endif

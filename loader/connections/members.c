@@ -30,7 +30,7 @@ static int by_service_path(const void *a, const void *b)
 		      ((const struct connections_service *)b)->path.path);
 }
 
-/* What comes later in the order of the paths is nearer: it goes first. */
+/* Of two services, the later in path order is nearer: it goes first. */
 static int by_cgroup(const void *a, const void *b)
 {
 	const struct member *one = a, *other = b;
@@ -76,7 +76,7 @@ static int read_members(struct members *ret, size_t service, const struct cgroup
 	return err;
 }
 
-/* Each id once, for the nearest service. */
+/* Keeps each id once, with its nearest service. */
 static void keep_nearest(struct members *members)
 {
 	size_t kept = 0;

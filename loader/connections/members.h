@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which cgroup belongs to which attached service. */
+/* Maps each cgroup to its attached service. */
 #ifndef MMA_CONNECTIONS_MEMBERS_H
 #define MMA_CONNECTIONS_MEMBERS_H
 
@@ -12,19 +12,22 @@
 
 struct member {
 	uint64_t cgroup;
-	size_t service; /* the nearest attached path above, or itself */
+	size_t service; /* the nearest attached path: the cgroup's own or an ancestor's */
 };
 
 struct members {
-	struct connections_service *services; /* by path; the caller's to free */
+	struct connections_service *services; /* sorted by path; the caller frees it */
 	size_t n_services;
-	struct member *list; /* by id */
+	struct member *list; /* sorted by id */
 	size_t n;
 };
 
-/* Reads the attached services with all cgroups below them, and adds the namespaces of
- * their processes; only: the cgroups of this one alone, or NULL. 0 or a fault, also where
- * no service is attached there. Start from { 0 }; members_free() leaves the services. */
+/*
+ * Reads the attached services with all cgroups below them, and adds the namespaces of their
+ * processes. only: just this cgroup and those below it, or NULL. Returns 0 or a fault, which
+ * includes that no service is attached there. Initialise ret to { 0 }; members_free() does not
+ * free the services.
+ */
 int members_read(const struct maps *maps, const struct cgroup *only, struct members *ret,
 		 struct netns_set *namespaces);
 void members_free(struct members *members);

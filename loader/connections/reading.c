@@ -29,7 +29,7 @@ struct gather {
 	const struct cgroup *only; /* or NULL */
 };
 
-/* Room for one more in an array that doubles: at 1, 2, 4, … entries. */
+/* Makes room for one more; the array doubles at 1, 2, 4, … entries. */
 static void *room_for_one(void *array, size_t n, size_t entry_size)
 {
 	return n & (n - 1) ? array : realloc(array, (n ? 2 * n : 1) * entry_size);
@@ -87,8 +87,8 @@ static int each_tcp(const struct socket_seen *socket, void *data)
 {
 	struct gather *gather = data;
 
-	/* A path that came to a listener of the kernel's own (an endpoint with a port) has
-	 * the cgroup of whoever made the endpoint. Its token tells whose it is. */
+	/* A path to a listener of the kernel's own (an endpoint with a port) has the cgroup of
+	 * whoever created the endpoint. The token tells which connection it belongs to. */
 	if (socket->mptcp && (socket->flags & MPTCP_SUBFLOW_FLAG_JOIN_REM))
 		return add_path(gather->ret, socket);
 	if (members_find(&gather->members, socket->cgroup) == NO_MEMBER)
@@ -137,7 +137,7 @@ static void name_interface(const struct place *place, const struct socket_seen *
 	memcpy(ret_name, own ? own->interface : "", own ? sizeof(own->interface) : 1);
 }
 
-/* To be called in the namespace. */
+/* Call it in the namespace. */
 static void name_interfaces(struct connections *all, size_t first_path, size_t first)
 {
 	const struct place *place = &all->places[all->n_places - 1];
@@ -201,7 +201,7 @@ static bool belongs(const struct connection_path *path, const struct connection 
 	return path->place == connection->place && path->socket.token == connection->socket.token;
 }
 
-/* The first in the sorted paths that is not before the connection's. */
+/* Index of the first sorted path that is not before the connection's. */
 static size_t lower_bound(const struct connections *all, const struct connection *connection)
 {
 	size_t low = 0, high = all->n_paths;
@@ -232,8 +232,8 @@ static void find_paths(const struct connections *all, struct connection *connect
 		connection->n_open += !(SOCKET_STATE(all->paths[i].socket.state) & OPENING);
 }
 
-/* The side that asked for MPTCP has this mark on its first path; where that is lost, the
- * side that has no listener there. */
+/* The client's first subflow has MPTCP_SUBFLOW_FLAG_MCAP_LOC. If that subflow is gone, the
+ * client is the side without a listener there. */
 static bool is_client(const struct connections *all, const struct connection *connection)
 {
 	if (connection->n_paths && is_first(connection->paths))
@@ -252,7 +252,7 @@ static bool allows(const struct maps *maps, uint16_t port, uint8_t role)
 	return roles & role;
 }
 
-/* Drops the TCP sockets that never had to do with MPTCP. */
+/* Drops the TCP sockets that were not accepted by an MPTCP listener. */
 static void keep_ours(struct connections *all)
 {
 	size_t kept = 0;
@@ -328,7 +328,7 @@ int connections_read(const struct cgroup *cgroup, struct connections *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	err = maps_open(&maps, &ret->attached);
-	if (!err && ret->attached) /* else that is the answer */
+	if (!err && ret->attached) /* else nothing is attached: that is the answer */
 		err = read_all(&gather);
 	maps_close(&maps);
 	members_free(&gather.members);

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What xterm, Linux's console, screen and tmux know. */
+/* Sequences that xterm, the Linux console, screen and tmux know. */
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
 #define HOME "\033[H"
@@ -22,10 +22,10 @@
 #define REST_OF_SCREEN "\033[J"
 
 static struct {
-	int signals; /* 0: none, as fd 0 is taken */
+	int signals; /* fd; 0: none, because fd 0 is taken */
 	bool in_place, entered;
-	bool changed; /* the terminal has other settings than before */
-	bool keys; /* may come */
+	bool changed; /* we changed the terminal's settings */
+	bool keys; /* keys may come */
 	struct termios before;
 } screen;
 
@@ -35,7 +35,7 @@ static void write_to_screen(const char *text, size_t size)
 		ssize_t n = write(STDOUT_FILENO, text, size);
 
 		if (n < 0 && errno != EINTR)
-			return; /* the terminal is gone; a signal tells */
+			return; /* the terminal is gone; a signal reports that */
 		text += n > 0 ? n : 0;
 		size -= n > 0 ? (size_t)n : 0;
 	}
@@ -68,8 +68,8 @@ static void leave(void)
 	screen.entered = false;
 }
 
-/* One that is ignored (by nohup, or for a background job) stays so, although
- * blocked it would show up in the signalfd. */
+/* An ignored signal (nohup, a background job) must stay ignored; if blocked, it would show up
+ * in the signalfd. */
 static bool stays_ignored(int signal)
 {
 	struct sigaction action;
@@ -106,7 +106,7 @@ static struct winsize window(void)
 	return ret;
 }
 
-/* The bytes of a line that fill so many columns: UTF-8's further bytes take none. */
+/* The bytes of a line that fill this many columns; UTF-8 continuation bytes take none. */
 static size_t cut(const char *line, size_t len, size_t columns)
 {
 	size_t used = 0;
@@ -138,7 +138,7 @@ void screen_draw(const char *text, size_t size)
 	FILE *out = open_memstream(&drawn, &drawn_size);
 
 	if (!out)
-		return; /* the next time, perhaps */
+		return; /* perhaps the next time */
 	shown = lines > room ? room - 1 : lines;
 	fputs(HOME, out);
 	for (size_t i = 0; i < shown; i++) {
@@ -166,7 +166,7 @@ static long long clock_ms(void)
 	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ^Z: the shell gets its terminal, and we ours with fg. */
+/* ^Z: the shell gets its terminal back; fg gives us ours. */
 static void pause_here(void)
 {
 	leave();
@@ -188,7 +188,7 @@ static enum screen_woken take_signals(void)
 	return ret;
 }
 
-/* Other keys are none of ours; an end of input is no key. */
+/* Ignores all other keys. End of input is no key. */
 static bool key_ends(void)
 {
 	char keys[64];

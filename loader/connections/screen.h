@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The terminal of --watch: the alternate screen while it lasts, and as it was before once
- * it ends, by a key, by a signal, or by a fault. Without a terminal, the waiting alone.
- */
+/* The terminal of --watch. Uses the alternate screen, and restores the terminal when --watch ends,
+ * by a key, a signal or a fault. Without a terminal, only waits. */
 #ifndef MMA_CONNECTIONS_SCREEN_H
 #define MMA_CONNECTIONS_SCREEN_H
 
@@ -10,20 +8,20 @@
 #include <stddef.h>
 
 enum screen_woken {
-	SCREEN_TIME, /* it is time, or the window has another size */
-	SCREEN_END, /* "q", or a signal that ends */
+	SCREEN_TIME, /* time for the next look, or the window was resized */
+	SCREEN_END, /* "q", or a signal to end */
 };
 
-/* in_place: standard output is a terminal that is drawn on. 0 or a fault. */
+/* in_place: draw on standard output, a terminal. Returns 0 or a fault. */
 int screen_begin(bool in_place);
 
-/* Shows the text from its first line on, as much as there is room for. */
+/* Shows the text from its first line on, as far as it fits. */
 void screen_draw(const char *text, size_t size);
 
-/* 0 or a fault. */
+/* Returns 0 or a fault. */
 int screen_wait(unsigned int seconds, enum screen_woken *ret);
 
-/* Also where it has not begun. */
+/* Safe to call without screen_begin(). */
 void screen_end(void);
 
 #endif

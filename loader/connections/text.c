@@ -9,11 +9,11 @@
 #include <string.h>
 
 #define WIDTH 79
-#define LOCAL 20 /* columns of addresses that are not longer */
+#define LOCAL 20 /* columns for addresses, unless they are longer */
 #define REMOTE 21
-#define FIGURES 47 /* where the figures of a path begin, if there is room */
+#define FIGURES 47 /* column at which a path's figures begin, if they fit */
 
-/* A line, or several, none beyond WIDTH. */
+/* Output that wraps at WIDTH. */
 struct line {
 	FILE *out;
 	int column;
@@ -25,7 +25,7 @@ static void new_line(struct line *line, int indent)
 	line->column = indent;
 }
 
-/* At the column, or behind what is there, or on the next line. */
+/* Writes at the column, or after the text already there, or on the next line. */
 static void put_at(struct line *line, int column, const char *text)
 {
 	int len = (int)strlen(text), blanks = column - line->column;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* --connections for people. */
+/* The human-readable report of --connections. */
 #ifndef MMA_CONNECTIONS_TEXT_H
 #define MMA_CONNECTIONS_TEXT_H
 
@@ -7,7 +7,7 @@
 
 struct connections;
 
-/* At most 79 columns, but for names that are longer. */
+/* At most 79 columns, except for longer names. */
 void connections_print_text(const struct connections *connections, FILE *out);
 
 #endif

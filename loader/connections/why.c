@@ -22,9 +22,8 @@ static unsigned int count_flagged(const struct place *place, uint32_t flag)
 	return n;
 }
 
-/* An endpoint that is announced to the peer of this connection, and at which a path to it
- * would find nobody; NULL where there is none. One with a port of its own has a listener of
- * the kernel's. */
+/* An endpoint that is announced to the peer of this connection, but where nothing listens on
+ * its port; NULL if there is none. For an endpoint with a port of its own, the kernel listens. */
 static const struct endpoint *deaf(const struct connections *all, const struct connection *c)
 {
 	const struct place *place = &all->places[c->place];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why a connection has one path only, or is TCP, as far as the kernel tells. */
+/* Why a connection has only one path, or is TCP, if the kernel shows it. */
 #ifndef MMA_CONNECTIONS_WHY_H
 #define MMA_CONNECTIONS_WHY_H
 

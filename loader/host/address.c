@@ -71,7 +71,7 @@ static bool read_one(const struct ifaddrs *from, struct own_address *ret)
 		const struct in_addr *v4 = &((const struct sockaddr_in *)sa)->sin_addr;
 
 		ret->address = address_of(AF_INET, v4, 0);
-		ret->link_local = ntohl(v4->s_addr) >> 16 == 0xa9fe; /* 169.254 */
+		ret->link_local = ntohl(v4->s_addr) >> 16 == 0xa9fe; /* 169.254/16 */
 	} else {
 		const struct in6_addr *v6 = &((const struct sockaddr_in6 *)sa)->sin6_addr;
 
@@ -95,7 +95,7 @@ int own_addresses_read(struct own_addresses *ret)
 		return -errno;
 	for (struct ifaddrs *i = all; i; i = i->ifa_next)
 		n++;
-	list = calloc(n + 1, sizeof(*list)); /* never of no size */
+	list = calloc(n + 1, sizeof(*list)); /* never of size 0 */
 	if (!list) {
 		freeifaddrs(all);
 		return -ENOMEM;

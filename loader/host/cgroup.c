@@ -107,39 +107,45 @@ int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path,
 	return err ? fault(-err, "%s: not there (%s)", ret_path, strerror(-err)) : 0;
 }
 
-int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
+int cgroup_of_key_on(const struct mount *mount, const struct mma_path_key *key, struct cgroup *ret,
+		     bool *ret_there)
 {
-	struct mount mount;
 	char path[PATH_MAX];
-	int err;
 
 	*ret_there = false;
 	ret->key = *key;
 	ret->dir[0] = '\0';
 	ret->by_id = cgroup_key_is_id(key);
-	err = cgroup_mount(&mount);
-	if (err)
-		return err;
 	if (ret->by_id) {
 		bool there;
+		int err = cgroup_path_of_id(strtoull(key->path + strlen(CGROUP_BY_ID), NULL, 10),
+					    path, sizeof(path), &there);
 
-		err = cgroup_path_of_id(strtoull(key->path + strlen(CGROUP_BY_ID), NULL, 10), path,
-					sizeof(path), &there);
 		if (err || !there)
 			return err;
 	} else {
-		const char *below = cgroup_below(&mount, key->path);
+		const char *below = cgroup_below(mount, key->path);
 
 		if (!below)
 			return 0;
 		snprintf(path, sizeof(path), "%s", below);
 	}
-	if (strlen(mount.point) + strlen(path) >= sizeof(ret->dir))
+	if (strlen(mount->point) + strlen(path) >= sizeof(ret->dir))
 		return fault(ENAMETOOLONG, "%s: below a mount point whose path is too long: %s",
-			     key->path, mount.point);
-	stpcpy(stpcpy(ret->dir, mount.point), path);
+			     key->path, mount->point);
+	stpcpy(stpcpy(ret->dir, mount->point), path);
 	*ret_there = true;
 	return 0;
+}
+
+int cgroup_of_key(const struct mma_path_key *key, struct cgroup *ret, bool *ret_there)
+{
+	struct mount mount;
+	int err = cgroup_mount(&mount);
+
+	*ret_there = false;
+	ret->key = *key;
+	return err ? err : cgroup_of_key_on(&mount, key, ret, ret_there);
 }
 
 int cgroup_id(const char *dir, uint64_t *ret_id)

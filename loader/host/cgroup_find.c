@@ -30,16 +30,13 @@ static bool is_dir(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* Below dir, or in it; what is deeper than a path may be is left out. */
-static bool find_in(const char *dir, const char *name, char *ret, size_t size)
+bool cgroup_search(const char *dir, cgroup_is_it_fn *is_it, void *data)
 {
 	struct dirent *entry;
 	bool found = false;
 	DIR *d;
 
-	if (snprintf(ret, size, "%s/%s", dir, name) >= (int)size)
-		return false;
-	if (is_dir(ret))
+	if (is_it(dir, data))
 		return true;
 	d = opendir(dir);
 	while (d && !found && (entry = readdir(d))) {
@@ -49,20 +46,35 @@ static bool find_in(const char *dir, const char *name, char *ret, size_t size)
 		    strcmp(entry->d_name, "..") &&
 		    snprintf(below, sizeof(below), "%s/%s", dir, entry->d_name) <
 			    (int)sizeof(below))
-			found = find_in(below, name, ret, size);
+			found = cgroup_search(below, is_it, data);
 	}
 	if (d)
 		closedir(d);
 	return found;
 }
 
+struct named {
+	const char *name;
+	char found[PATH_MAX];
+};
+
+/* A cgroup_is_it_fn: of the parent, so that of several the highest is found. */
+static bool has_named(const char *dir, void *data)
+{
+	struct named *named = data;
+
+	return snprintf(named->found, sizeof(named->found), "%s/%s", dir, named->name) <
+		       (int)sizeof(named->found) &&
+	       is_dir(named->found);
+}
+
 bool cgroup_find(const char *mount, const char *name, char *ret_path, size_t size)
 {
-	char first[PATH_MAX], found[PATH_MAX];
+	struct named named = { .name = name };
+	char first[PATH_MAX];
 
 	snprintf(first, sizeof(first), "%s/system.slice", mount);
-	if (!find_in(first, name, found, sizeof(found)) &&
-	    !find_in(mount, name, found, sizeof(found)))
+	if (!cgroup_search(first, has_named, &named) && !cgroup_search(mount, has_named, &named))
 		return false;
-	return snprintf(ret_path, size, "%s", found + strlen(mount)) < (int)size;
+	return snprintf(ret_path, size, "%s", named.found + strlen(mount)) < (int)size;
 }

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup
- * namespace is some other cgroup. */
+/* kernfs: the root of a hierarchy has inode 1; the root seen from a cgroup namespace is another
+ * cgroup. */
 #define HIERARCHY_ROOT_INODE 1
 
 static bool ends_in(const char *text, const char *end)
@@ -22,8 +22,7 @@ static bool ends_in(const char *text, const char *end)
 	return len > size && !strcmp(text + len - size, end);
 }
 
-/* Drops empty and "." components; refuses "..". `ret` starts with "/" and has
- * no trailing one. */
+/* Drops empty and "." components; refuses "..". `ret` starts with "/" and has no trailing one. */
 static int clean(const char *arg, const char *path, char *ret, size_t size)
 {
 	size_t used = 0;
@@ -82,8 +81,8 @@ static int key_by_path(const char *arg, const char *root, const char *below, str
 	if (!strcmp(root, "/"))
 		root = "";
 	len = strlen(root) + strlen(below);
-	/* One byte less than fits: follow cannot tell a path that fills its
-	 * buffer from one that was cut off. */
+	/* One byte less than fits: follow cannot tell a path that fills its buffer from a
+	 * truncated one. */
 	if (len > MMA_PATH_SIZE - 2)
 		return fault_usage("%.40s…: too long; a cgroup's path may have %d bytes", arg,
 				   MMA_PATH_SIZE - 2);
@@ -140,11 +139,11 @@ static int own_path(char *ret_path, size_t size)
 	return err;
 }
 
-/* What is around a path where people copy it from. */
+/* Refuses text that surrounds a path in the places from which people copy it. */
 static int refuse_surroundings(const char *arg)
 {
 	static const char *const before[] = { "0::", "ControlGroup=" };
-	static const char after[] = " (deleted)"; /* /proc/PID/cgroup, of one that is gone */
+	static const char after[] = " (deleted)"; /* /proc/PID/cgroup, of a removed cgroup */
 
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
 		if (!strncmp(arg, before[i], strlen(before[i])))
@@ -154,10 +153,10 @@ static int refuse_surroundings(const char *arg)
 }
 
 /*
- * An absolute path outside every cgroup2 mount: as systemctl, --status and
- * /proc/PID/cgroup write it, from the root of the hierarchy. It is taken as such where its
- * first name is a cgroup, or is one that systemd gives to cgroups there; and where no file
- * has this path, which would be another meaning.
+ * An absolute path outside every cgroup2 mount, as systemctl, --status and /proc/PID/cgroup
+ * print it: from the root of the hierarchy. Accepted if its first component is a cgroup, or a
+ * name that systemd gives to cgroups there, and if no file has this path, because the path
+ * would then mean that file.
  */
 static int resolve_from_root(const char *arg, const char *path, struct cgroup *ret)
 {
@@ -182,8 +181,8 @@ static int resolve_from_root(const char *arg, const char *path, struct cgroup *r
 		arg);
 }
 
-/* The name of a unit is hardly ever a cgroup in the root: refused where such a unit has its
- * cgroup elsewhere. */
+/* A unit's name alone is hardly ever a cgroup in the root: refuse it if the unit has its cgroup
+ * elsewhere. */
 static int refuse_unit(const char *arg, const struct mount *mount, const char *path)
 {
 	char dir[2 * PATH_MAX], found[PATH_MAX];

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more in an array that doubles: at 1, 2, 4, … entries. */
+/* Makes room for one more; the array doubles at 1, 2, 4, … entries. */
 static void *grow(void *array, size_t n, size_t entry_size)
 {
 	return n & (n - 1) ? array : realloc(array, (n ? 2 * n : 1) * entry_size);
@@ -38,7 +38,7 @@ static int add_pids(struct cgroup_tree *tree, const char *dir)
 		return -ENAMETOOLONG;
 	file = fopen(name, "re");
 	if (!file)
-		return 0; /* went meanwhile */
+		return 0; /* gone in the meantime */
 	while (!err && fgets(line, sizeof(line), file)) {
 		pid_t *pids = grow(tree->pids, tree->n_pids, sizeof(*pids));
 
@@ -69,7 +69,7 @@ static int add_tree(const char *dir, struct cgroup_tree *tree)
 		return err;
 	d = opendir(dir);
 	if (!d)
-		return 0; /* went meanwhile */
+		return 0; /* gone in the meantime */
 	while (!err && (entry = readdir(d))) {
 		char name[PATH_MAX];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What lives in a cgroup now: its descendants and their processes. */
+/* What a cgroup contains now: its descendants and their processes. */
 #ifndef MMA_CGROUP_TREE_H
 #define MMA_CGROUP_TREE_H
 
@@ -16,8 +16,8 @@ struct cgroup_tree {
 	size_t n_pids;
 };
 
-/* Reads the tree below dir; cgroups that go meanwhile are left out. The caller
- * frees it with cgroup_tree_free(), also after a failure. */
+/* Reads the tree below dir; leaves out cgroups that go in the meantime. The caller frees it
+ * with cgroup_tree_free(), even after a failure. */
 int cgroup_tree_read(const char *dir, struct cgroup_tree *ret);
 void cgroup_tree_free(struct cgroup_tree *tree);
 bool cgroup_tree_has(const struct cgroup_tree *tree, uint64_t id);

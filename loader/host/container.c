@@ -6,15 +6,16 @@
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A state has a few hundred bytes, and its annotations; what is longer is none. */
+/* A state has a few hundred bytes plus its annotations. Anything longer is not a state. */
 #define MAX_STATE (1 << 20)
 
 #define FULL_ID 64 /* hexadecimal digits */
-#define SHORT_ID 12 /* of which engines print these */
+#define SHORT_ID 12 /* the first ones, which engines print */
 
 static int read_state_text(int fd, char *text, size_t *ret_len)
 {
@@ -45,9 +46,8 @@ static int read_fields(const json_t *root, struct oci_state *ret)
 	const char *id = json_string_value(json_object_get(root, "id"));
 
 	if (pid < 1 || pid > INT_MAX)
-		return fault(
-			EINVAL,
-			"the container's state: has no pid; it is to be read before its start");
+		return fault(EINVAL,
+			     "the container's state: has no pid; run this as a createRuntime hook");
 	if (!id || !*id || strlen(id) >= sizeof(ret->id))
 		return fault(EINVAL, "the container's state: has no id");
 	ret->pid = (pid_t)pid;
@@ -79,7 +79,7 @@ int oci_state_read(int fd, struct oci_state *ret)
 	return err;
 }
 
-/* What a part of a path begins with, and which engine makes it. */
+/* Prefixes of path components, and the engines that create them. */
 static const struct {
 	const char *prefix, *engine;
 } engines[] = {
@@ -93,14 +93,14 @@ static bool is_full_id(const char *text)
 	return strlen(text) == FULL_ID && strspn(text, "0123456789abcdef") == FULL_ID;
 }
 
-static void set_id(struct container_name *name, const char *id)
+void container_short_id(const char *id, char ret[CONTAINER_ID_SIZE])
 {
-	strcpy(name->id, id);
+	snprintf(ret, CONTAINER_ID_SIZE, "%s", id);
 	if (is_full_id(id))
-		name->id[SHORT_ID] = '\0';
+		ret[SHORT_ID] = '\0';
 }
 
-/* One part of a path, without ".scope" or ".service". */
+/* part: a path component, without ".scope" or ".service". before: the component above it. */
 static bool name_of_part(const char *part, const char *before, struct container_name *ret)
 {
 	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
@@ -108,22 +108,22 @@ static bool name_of_part(const char *part, const char *before, struct container_
 
 		if (strncmp(part, engines[i].prefix, len) || !part[len])
 			continue;
-		/* conmon and the monitor of LXC are no containers. */
+		/* conmon is not a container. Nor is LXC's monitor, which has no such prefix. */
 		if (!strncmp(part + len, "conmon-", strlen("conmon-")))
 			return false;
 		ret->engine = engines[i].engine;
-		set_id(ret, part + len);
+		container_short_id(part + len, ret->id);
 		return true;
 	}
 	if (!is_full_id(part))
 		return false;
 	ret->engine = !strcmp(before, "docker") ? "docker" : "container"; /* cgroupfs */
-	set_id(ret, part);
+	container_short_id(part, ret->id);
 	return true;
 }
 
-/* The next part of a path, without its suffix; false at the end. A part that does
- * not fit is as good as none. */
+/* The next component of a path, without its suffix; false at the end. A component that does not
+ * fit becomes "". */
 static bool next_part(const char **path, char ret_part[CONTAINER_ID_SIZE])
 {
 	static const char *const suffixes[] = { ".scope", ".service" };
@@ -153,7 +153,7 @@ bool container_of_path(const char *path, struct container_name *ret)
 	char part[CONTAINER_ID_SIZE], before[CONTAINER_ID_SIZE] = "";
 	bool found = false;
 
-	while (next_part(&path, part)) { /* of containers in one another, the innermost */
+	while (next_part(&path, part)) { /* finds the innermost of nested containers */
 		found |= name_of_part(part, before, ret);
 		strcpy(before, part);
 	}

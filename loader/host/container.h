@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Containers: what a runtime says of one, and what its cgroup's path tells. */
+/* What a runtime's state and a cgroup's path say about a container. */
 #ifndef MMA_CONTAINER_H
 #define MMA_CONTAINER_H
 
@@ -8,25 +8,28 @@
 
 #define CONTAINER_ID_SIZE 256
 
-/* What is needed of the state that the OCI runtime specification has hooks read. */
+/* What we need of the state that a runtime passes to hooks (OCI runtime specification). */
 struct oci_state {
 	pid_t pid; /* of the container's first process, in our pid namespace */
 	char id[CONTAINER_ID_SIZE];
 };
 
-/* Reads a state from the descriptor to its end: 0 or a fault. */
+/* Reads a state from the descriptor, up to its end. Returns 0 or a fault. */
 int oci_state_read(int fd, struct oci_state *ret);
 
 struct container_name {
 	const char *engine; /* "docker", "podman", … */
-	char id[CONTAINER_ID_SIZE]; /* twelve digits, as the engines print it; or a name */
+	char id[CONTAINER_ID_SIZE]; /* 12 digits, as the engines print it; or a name */
 };
 
-/* Names the container whose cgroup this is, or contains it; false where the path is
- * not one that an engine we know makes. */
+/* The container whose cgroup has this path or contains it; false if no engine that we know creates
+ * such a path. */
 bool container_of_path(const char *path, struct container_name *ret);
 
-/* Whether a part of the path is the cgroup of the container with this id. */
+/* Shortens an id as container_of_path() does. */
+void container_short_id(const char *id, char ret[CONTAINER_ID_SIZE]);
+
+/* Whether a component of the path is the cgroup of the container with this id. */
 bool container_has_path(const char *id, const char *path);
 
 #endif

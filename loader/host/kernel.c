@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/kernel.h"
+#include "host/kernel_types.h"
 #include "report.h"
 
-#include <bpf/btf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -17,8 +17,8 @@
 
 enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
 
-/* `has`, 0 where the kernel says that it does not, or -errno: what fails for want
- * of memory, say, tells nothing. */
+/* Returns `has`; 0 if the kernel says that it does not support the family; or -errno if that is
+ * unknown, because the memory ran out, for example. */
 static int makes_mptcp(int family, int has)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
@@ -73,32 +73,28 @@ bool kernel_has_btf(void)
 	return !access(VMLINUX_BTF, R_OK);
 }
 
-bool kernel_has_function(const char *name)
+uint32_t kernel_hook_type(void)
 {
-	static struct btf *btf; /* kept: reading all types takes time */
-
-	if (!btf)
-		btf = btf__load_vmlinux_btf();
-	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	return kernel_types_function(KERNEL_HOOK);
 }
 
 bool kernel_has_hook(void)
 {
-	return kernel_has_function(KERNEL_HOOK);
+	return kernel_hook_type() > 0;
 }
 
 /* Compiled in along with them. */
 bool kernel_has_trampolines(void)
 {
-	return kernel_has_function("bpf_trampoline_link_prog");
+	return kernel_types_function("bpf_trampoline_link_prog") > 0;
 }
 
 int kernel_preempts(void)
 {
-	/* As the host sees it: a unit with PrivateNetwork= has a /sys of its own, and the
-	 * answer must be the same for every run. */
+	/* Through process 1's root: a unit with PrivateNetwork= has its own /sys, and every run
+	 * must get the same answer. */
 	FILE *file = fopen("/proc/1/root/sys/kernel/debug/sched/preempt", "re");
-	char modes[128] = ""; /* the one in force in brackets: "none (voluntary) full" */
+	char modes[128] = ""; /* "none (voluntary) full": the active one is in brackets */
 	bool known;
 
 	if (!file)
@@ -108,16 +104,33 @@ int kernel_preempts(void)
 	return known ? !strstr(modes, "(none)") && !strstr(modes, "(voluntary)") : -EIO;
 }
 
+/* The remedy if this process lacks something, not the kernel; else NULL. */
+static const char *what_is_lacking(int err)
+{
+	if (err == EMFILE)
+		return "raise the limit of open files: ulimit -Hn";
+	if (err == ENFILE)
+		return "raise the limit of open files: sysctl fs.file-max";
+	if (err == ENOMEM)
+		return "free some memory, or raise the memory limit of the cgroup that it runs in";
+	return NULL;
+}
+
 int kernel_explain(int err, const char *operation)
 {
+	const char *remedy = what_is_lacking(err);
+
+	if (remedy) /* first, because the questions below need files, too */
+		return fault(err, "the BPF programs: %s failed (%s); %s", operation, strerror(err),
+			     remedy);
 	if (!kernel_has_btf())
 		return fault_kernel(
 			err, VMLINUX_BTF
-			": not there, and without the kernel's type information no program can be fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
+			": not there, and BPF programs need the kernel's type information; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	if (!kernel_has_hook())
 		return fault_kernel(
 			err, KERNEL_HOOK
-			": this kernel does not have the hook; Linux 6.6 or later with CONFIG_MPTCP=y is needed (Debian 12: linux-image-amd64 from bookworm-backports)");
+			": this kernel does not have the hook; use Linux 6.6 or later with CONFIG_MPTCP=y (Debian 12: linux-image-amd64 from bookworm-backports)");
 	if (!kernel_has_trampolines())
 		return fault_kernel(err,
 				    KERNEL_HOOK ": " KERNEL_NO_TRAMPOLINES "; " KERNEL_NEED_JIT);

@@ -32,7 +32,7 @@ static int has_magic(const char *dir, unsigned int magic)
 
 int leave_cgroup(void)
 {
-	/* Unified, or beside version 1, whose hierarchy of memory has the limits. */
+	/* The unified hierarchy, or the v2 hierarchy beside v1. There, v1 has the memory limits. */
 	static const char *const places[][3] = {
 		{ CGROUPS, CGROUPS PROCS, CGROUPS "/init.scope" PROCS },
 		{ CGROUPS "/unified", CGROUPS "/unified" PROCS,

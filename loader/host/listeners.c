@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct dump {
-	const struct cgroup_tree *tree;
+	const struct cgroup_tree *tree; /* NULL: all listeners, duplicates included */
 	struct listeners *ret;
 	uint64_t netns;
 };
@@ -39,8 +39,8 @@ static int read_attribute(const struct nlattr *attr, void *data)
 		ret->cgroup = mnl_attr_get_u64(attr);
 		break;
 	case INET_DIAG_ULP_INFO:
-		/* An MPTCP listener's TCP socket has the ULP "mptcp"
-		 * (subflow_ulp_ops), which mptcp_diag is not needed for. */
+		/* An MPTCP listener's TCP socket has the ULP "mptcp" (subflow_ulp_ops). This
+		 * does not need mptcp_diag. */
 		mnl_attr_parse_nested(attr, ulp_is_mptcp, &ret->mptcp);
 		break;
 	default:
@@ -58,19 +58,23 @@ static bool has_listener(const struct listeners *listeners, const struct listene
 	return false;
 }
 
-/* 0, or -1 with errno set: out of memory. */
-static int listeners_add(struct listeners *listeners, const struct listener *l)
+/* Returns 0, or -1 with errno set if memory runs out. */
+static int listeners_append(struct listeners *listeners, const struct listener *l)
 {
 	struct listener *list;
 
-	if (has_listener(listeners, l)) /* SO_REUSEPORT */
-		return 0;
 	list = realloc(listeners->list, (listeners->n + 1) * sizeof(*list));
 	if (!list)
 		return -1;
 	listeners->list = list;
 	listeners->list[listeners->n++] = *l;
 	return 0;
+}
+
+/* Adds each address only once: with SO_REUSEPORT, several sockets have it. */
+static int listeners_add(struct listeners *listeners, const struct listener *l)
+{
+	return has_listener(listeners, l) ? 0 : listeners_append(listeners, l);
 }
 
 static int read_socket(const struct nlmsghdr *message, void *data)
@@ -85,13 +89,15 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 	};
 
 	mnl_attr_parse(message, sizeof(*socket), read_attribute, &attributes);
-	if (!cgroup_tree_has(dump->tree, attributes.cgroup))
+	if (dump->tree && !cgroup_tree_has(dump->tree, attributes.cgroup))
 		return MNL_CB_OK;
 	l.mptcp = attributes.mptcp;
 	l.netns = dump->netns;
 	l.cgroup = attributes.cgroup;
 	inet_ntop(socket->idiag_family, socket->id.idiag_src, l.addr, sizeof(l.addr));
-	return listeners_add(dump->ret, &l) ? MNL_CB_ERROR : MNL_CB_OK;
+	if (dump->tree ? listeners_add(dump->ret, &l) : listeners_append(dump->ret, &l))
+		return MNL_CB_ERROR;
+	return MNL_CB_OK;
 }
 
 static int dump_family(int family, struct dump *dump)
@@ -136,17 +142,47 @@ static int by_port(const void *a, const void *b)
 	return strcmp(one->addr, other->addr);
 }
 
+static void sort_by_port(struct listeners *listeners)
+{
+	if (listeners->n)
+		qsort(listeners->list, listeners->n, sizeof(*listeners->list), by_port);
+}
+
+static int read_in_each(const struct netns_set *namespaces, struct dump *dump)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < namespaces->n; i++)
+		err = netns_run(&namespaces->list[i], dump_here, dump);
+	return err;
+}
+
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret)
 {
 	struct dump dump = { .tree = tree, .ret = ret };
+	int err = read_in_each(namespaces, &dump);
+
+	sort_by_port(ret);
+	return err;
+}
+
+int listeners_read_all(const struct netns_set *namespaces, struct listeners *ret)
+{
+	struct dump dump = { .ret = ret };
+
+	return read_in_each(namespaces, &dump);
+}
+
+int listeners_of(const struct listeners *all, const struct cgroup_tree *tree, struct listeners *ret)
+{
 	int err = 0;
 
-	for (size_t i = 0; !err && i < namespaces->n; i++)
-		err = netns_run(&namespaces->list[i], dump_here, &dump);
-	if (ret->n)
-		qsort(ret->list, ret->n, sizeof(*ret->list), by_port);
-	return err;
+	for (size_t i = 0; !err && i < all->n; i++)
+		if (cgroup_tree_has(tree, all->list[i].cgroup))
+			err = listeners_add(ret, &all->list[i]);
+	sort_by_port(ret);
+	return err ? fault(ENOMEM, "listeners: out of memory") : 0;
 }
 
 void listeners_free(struct listeners *listeners)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The listening sockets of a cgroup, by sock_diag(7): what the kernel has now. */
+/* The listening sockets of a cgroup, as the kernel has them now (sock_diag(7)). */
 #ifndef MMA_LISTENERS_H
 #define MMA_LISTENERS_H
 
@@ -15,10 +15,10 @@ struct listener {
 	uint16_t port; /* host order */
 	bool ipv6;
 	bool mptcp;
-	uint64_t netns; /* its namespace's cookie; of the first one with that address */
-	uint64_t cgroup; /* the id of its cgroup */
-	uint32_t inode; /* as in /proc/PID/fd; of the first one with SO_REUSEPORT */
-	enum socket_right right; /* filled in by those who ask for it */
+	uint64_t netns; /* cookie of its namespace, the first one that has this address */
+	uint64_t cgroup; /* id of its cgroup */
+	uint32_t inode; /* as in /proc/PID/fd; with SO_REUSEPORT, the first socket's */
+	enum socket_right right; /* set by callers that need it */
 };
 
 struct listeners {
@@ -26,11 +26,18 @@ struct listeners {
 	size_t n;
 };
 
-/* Adds the TCP and MPTCP listeners of the tree's cgroups in these namespaces,
- * each address once. Works without the mptcp_diag module. 0 or a fault; the
- * caller frees ret with listeners_free(), start from { 0 }. */
+/* Adds the TCP and MPTCP listeners of the tree's cgroups in these namespaces, each address once,
+ * sorted by port. Works without the mptcp_diag module. Returns 0 or a fault. Initialise ret to
+ * { 0 }; the caller frees it with listeners_free(). */
 int listeners_read(const struct netns_set *namespaces, const struct cgroup_tree *tree,
 		   struct listeners *ret);
+/*
+ * The same for many trees: listeners_read_all() reads all listeners of these namespaces once, and
+ * listeners_of() picks those of a tree. Each returns 0 or a fault.
+ */
+int listeners_read_all(const struct netns_set *namespaces, struct listeners *ret);
+int listeners_of(const struct listeners *all, const struct cgroup_tree *tree,
+		 struct listeners *ret);
 void listeners_free(struct listeners *listeners);
 
 /* "0.0.0.0:25" or "[::]:25". */

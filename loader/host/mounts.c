@@ -10,7 +10,7 @@
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
-/* proc(5): white space and backslashes of a name are written as \ooo. */
+/* proc(5): white space and backslashes in names are written as \ooo. */
 static void unescape(const char *text, char *ret_text, size_t size)
 {
 	size_t used = 0;
@@ -68,8 +68,8 @@ static bool contains(const struct mount *mount, const char *path)
 
 typedef bool wanted_fn(const struct mount *mount, const void *what);
 
-/* The last mount for which wanted() holds, of those with the longest point;
- * with first, the first one. */
+/* The last of the wanted mounts with the longest mount point; with first, the first wanted
+ * mount. */
 static int find_mount(wanted_fn *wanted, const void *what, bool first, struct mount *ret,
 		      bool *ret_found)
 {
@@ -115,14 +115,15 @@ int mount_of_type(const char *type, struct mount *ret, bool *ret_found)
 	return find_mount(has_type, type, true, ret, ret_found);
 }
 
-/* A mount that is asked for, the first one, and the last one that hides it. */
+/* The mount in question: the first at this point and of this type. `device` is set once it was
+ * seen. */
 struct layers {
 	const char *point, *type;
 	char device[sizeof(((struct mount *)0)->device)];
 };
 
-/* mountinfo lists mounts in their order: what comes later at the same place, or above it,
- * hides what was there, unless it is the same file system again. */
+/* mountinfo lists mounts in mount order: a later mount at the same place, or above it, hides
+ * the earlier one, unless it is the same file system again. */
 static bool hides(const struct mount *mount, const void *what)
 {
 	struct layers *layers = (struct layers *)what;

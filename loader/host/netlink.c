@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define SEQUENCE 1 /* each request has a socket of its own */
+#define SEQUENCE 1 /* each request has its own socket */
 
-/* The answer, which may come in parts. */
+/* Receives the answer, which may come in parts. */
 static int receive(struct mnl_socket *nl, mnl_cb_t each, void *data)
 {
 	unsigned int port = mnl_socket_get_portid(nl);

@@ -25,7 +25,7 @@
 
 #define OWN "/proc/self/ns/net"
 
-/* A descriptor is open for each namespace. */
+/* Each namespace keeps a descriptor open: hence the remedy for EMFILE. */
 static const char *remedy(int err, const char *otherwise)
 {
 	return err == EMFILE ? "there are too many network namespaces; raise the limit: ulimit -Hn"
@@ -64,9 +64,9 @@ int netns_run(const struct netns *netns, netns_fn *in_it, void *data)
 			    strerror(errno));
 	} else {
 		ret = in_it(netns, data);
-		/* Elsewhere nothing more may be done, not even taken back: the next
-		 * step would change another namespace than it says. What was done
-		 * the next run completes, as after a kill. */
+		/* In the wrong namespace no step may run, not even to undo others: it would
+		 * change a namespace that it does not mean. The next run completes the work, as
+		 * after a kill. */
 		if (setns(own, CLONE_NEWNET))
 			_exit(report_fault(
 				fault(errno, "network namespace: cannot be left (%s); run it again",
@@ -83,7 +83,7 @@ static bool same(int fd, int other)
 	return !fstat(fd, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Takes the fd over. */
+/* Takes ownership of the fd. */
 static int add_fd(struct netns_set *set, int fd)
 {
 	struct netns netns = { .fd = fd }, *list;
@@ -136,8 +136,8 @@ int netns_add_own(struct netns_set *set)
 	return netns_add_path(set, OWN);
 }
 
-/* The error is that of opening its namespace: EACCES, too, where it ended amid
- * the open (proc_ns_get_link). */
+/* The error is that of opening its namespace. EACCES counts if the process ended during the
+ * open (proc_ns_get_link). */
 static bool has_ended(pid_t pid, int error)
 {
 	return error == ENOENT || error == ESRCH ||
@@ -154,7 +154,7 @@ int netns_add_processes(struct netns_set *set, const struct cgroup_tree *tree)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		err = fd < 0 ? errno : 0;
 		if (err && has_ended(tree->pids[i], err))
-			continue; /* or pid 0: of another pid namespace */
+			continue; /* or pid 0: in another pid namespace */
 		if (err)
 			return fault(err, "%s: cannot be opened (%s); %s", path, strerror(err),
 				     remedy(err, "CAP_SYS_PTRACE is needed"));
@@ -173,8 +173,8 @@ void netns_free(struct netns_set *set)
 	memset(set, 0, sizeof(*set));
 }
 
-/* By socket(2) rather than /proc/sys, which shows the namespace of whoever
- * mounted it to some, and may be missing. */
+/* Uses socket(2), not /proc/sys, which shows some processes the namespace of whoever mounted
+ * it, and may be missing. */
 int netns_mptcp_enabled(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
@@ -195,7 +195,8 @@ static bool is_up(int fd, const char *name)
 	       !(request.ifr_flags & IFF_LOOPBACK);
 }
 
-/* Up: the kernel may put a tunl0 or sit0 into each new namespace, where it stays down. */
+/* Only interfaces that are up count: the kernel may put a tunl0 or sit0 into each new
+ * namespace, and they stay down. */
 int netns_connected(const struct netns *netns, void *ret_connected)
 {
 	struct if_nameindex *list = if_nameindex();

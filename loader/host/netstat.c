@@ -19,7 +19,7 @@ long long sysctl_number(const char *path)
 	return number;
 }
 
-/* Names in the first of two lines, values in the second. */
+/* Each first line has the names, the next one the values. */
 long long netstat_mptcp(const char *name)
 {
 	char names[8192], values[8192], *n, *v, *save_n = NULL, *save_v = NULL;

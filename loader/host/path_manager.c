@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USER_SPACE 1 /* in net.mptcp.pm_type */
-#define SMALL 256 /* every request of ours */
+#define USER_SPACE 1 /* a value of net.mptcp.pm_type */
+#define SMALL 256 /* enough for each of our requests */
 
 static struct nlmsghdr *generic_request(char *buffer, uint16_t family, uint8_t command,
 					uint16_t flags)
@@ -215,7 +215,7 @@ static int each_policy(const struct nlmsghdr *message, void *ret_count)
 	return MNL_CB_OK;
 }
 
-/* The columns of a line are: address, protocol, port, …; port 0 is the kernel's. */
+/* A line has the columns address, protocol, port, …; port 0 is the kernel's. */
 static bool is_kernels(char *line, unsigned long wanted)
 {
 	char *save = NULL, *protocol, *port, *end;
@@ -227,8 +227,8 @@ static bool is_kernels(char *line, unsigned long wanted)
 	       !strcmp(port, "0");
 }
 
-/* Whether the kernel listens on this netlink protocol. Opening a socket of one
- * that it does not know would load a module. */
+/* Whether the kernel listens on this netlink protocol. Opening a socket of an unknown one would
+ * load a module. */
 static bool has_netlink(unsigned long wanted)
 {
 	FILE *file = fopen("/proc/thread-self/net/netlink", "re");

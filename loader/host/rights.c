@@ -12,7 +12,7 @@ static const unsigned int needed[] = {
 	CAP_BPF, /* maps, programs, links */
 	CAP_PERFMON, /* programs that read the kernel's structures */
 	CAP_NET_ADMIN, /* TCX, programs on cgroups, the path manager */
-	CAP_SYS_ADMIN, /* setns(2), mounting bpffs, BPF objects by their ids */
+	CAP_SYS_ADMIN, /* setns(2), mounting bpffs, BPF objects by id */
 	CAP_SYS_PTRACE, /* /proc/PID/ns of other users' processes */
 	CAP_DAC_READ_SEARCH, /* open_by_handle_at(2) of a cgroup id */
 	CAP_SYSLOG, /* addresses in /proc/kallsyms, which libbpf looks up */
@@ -24,7 +24,7 @@ void rights_drop(void)
 	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_data_struct keep[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	/* libcap's wrappers of these are all that would be used of it. */
+	/* libcap would be linked only for wrappers of these two calls. */
 	if (syscall(SYS_capget, &header, now))
 		return;
 	for (unsigned int i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

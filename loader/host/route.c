@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SMALL 256 /* every request of ours */
+#define SMALL 256 /* enough for each of our requests */
 
 struct seen {
 	bool ipv6;
@@ -68,28 +68,6 @@ static int the_answer(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int route_from(const struct address *from, const struct address *to, struct route *ret)
-{
-	size_t len = from->ipv6 ? 16 : 4;
-	struct nlmsghdr *message;
-	struct rtmsg *route;
-	char buffer[SMALL];
-
-	memset(ret, 0, sizeof(*ret));
-	message = request(buffer, from->ipv6, NLM_F_ACK, &route);
-	route->rtm_src_len = route->rtm_dst_len = (unsigned char)(8 * len);
-	mnl_attr_put(message, RTA_SRC, len, from->bytes);
-	mnl_attr_put(message, RTA_DST, len, to->bytes);
-	return netlink_ask(NETLINK_ROUTE, message, the_answer, ret);
-}
-
-int route_to(const struct address *to, struct route *ret)
-{
-	struct address any = { .ipv6 = to->ipv6 };
-
-	return route_from(&any, to, ret);
-}
-
 int route_forwarded(const struct address *from, const struct address *to, unsigned int in,
 		    uint32_t mark, struct route *ret)
 {
@@ -103,10 +81,23 @@ int route_forwarded(const struct address *from, const struct address *to, unsign
 	route->rtm_src_len = route->rtm_dst_len = (unsigned char)(8 * len);
 	mnl_attr_put(message, RTA_SRC, len, from->bytes);
 	mnl_attr_put(message, RTA_DST, len, to->bytes);
-	mnl_attr_put_u32(message, RTA_IIF, in);
+	if (in)
+		mnl_attr_put_u32(message, RTA_IIF, in);
 	if (mark)
 		mnl_attr_put_u32(message, RTA_MARK, mark);
 	return netlink_ask(NETLINK_ROUTE, message, the_answer, ret);
+}
+
+int route_from(const struct address *from, const struct address *to, struct route *ret)
+{
+	return route_forwarded(from, to, 0, 0, ret);
+}
+
+int route_to(const struct address *to, struct route *ret)
+{
+	struct address any = { .ipv6 = to->ipv6 };
+
+	return route_from(&any, to, ret);
 }
 
 struct marks {

@@ -64,7 +64,7 @@ void socket_command(const struct cgroup_tree *tree, uint32_t inode, char *ret_co
 			read_command(tree->pids[i], ret_command, size);
 }
 
-/* The same rights as in bpf/upgrade.bpf.c. */
+/* The same capabilities as in bpf/upgrade.bpf.c. */
 #define MAY_BIND (1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW)
 
 static bool is_of_our_users(pid_t pid)
@@ -77,11 +77,9 @@ static bool is_of_our_users(pid_t pid)
 	       own.st_ino == other.st_ino;
 }
 
-/*
- * The kernel gives the files of /proc/PID to root where a process has changed its credentials
- * since its exec(2) (commit_creds, task_dump_owner): so it tells a daemon that bound
- * as root, and then became another user, from one that never was root.
- */
+/* If a process has changed its credentials since its exec(2), the kernel gives its /proc/PID
+ * files to root (commit_creds, task_dump_owner). This tells a daemon that bound as root and
+ * then became another user from one that never was root. */
 static enum socket_right right_of(pid_t pid)
 {
 	unsigned long long permitted = 0;
@@ -100,7 +98,7 @@ static enum socket_right right_of(pid_t pid)
 	}
 	while (fgets(line, sizeof(line), file)) {
 		if (!strncmp(line, "Uid:", 4)) {
-			strtoul(line + 4, &ids, 10); /* the real one */
+			strtoul(line + 4, &ids, 10); /* the real uid */
 			uid = strtoul(ids, NULL, 10);
 		} else if (!strncmp(line, "CapPrm:", 7)) {
 			permitted = strtoull(line + 7, NULL, 16);

@@ -38,7 +38,7 @@ static int read_ulp(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-/* Copies as much as kernel and build both know; the rest stays 0. */
+/* Copies as much as both kernel and build know; the rest stays 0. */
 static void copy_payload(const struct nlattr *attr, void *ret, size_t size)
 {
 	size_t len = mnl_attr_get_payload_len(attr);
@@ -76,7 +76,7 @@ static void read_mptcp_info(const struct nlattr *attr, struct socket_seen *ret)
 }
 
 struct message {
-	bool mptcp; /* decides about the form of INET_DIAG_INFO */
+	bool mptcp; /* decides the format of INET_DIAG_INFO */
 	struct socket_seen socket;
 };
 
@@ -144,7 +144,7 @@ static int dump_seen(int family, struct dump *dump, uint32_t states)
 	request->sdiag_protocol = dump->mptcp ? IPPROTO_RAW : IPPROTO_TCP;
 	request->idiag_states = states;
 	request->idiag_ext = 1U << (INET_DIAG_INFO - 1);
-	if (dump->mptcp) /* its number has more than the 8 bits above */
+	if (dump->mptcp) /* its number does not fit in the 8 bits above */
 		mnl_attr_put_u32(message, INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP);
 	return netlink_ask(NETLINK_SOCK_DIAG, message, read_seen, dump);
 }

@@ -51,8 +51,8 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 
 	if (read_listeners(cgroup, &listeners)) {
 		fault_drop();
-		note("%s: its listeners cannot be listed; what listens already %s",
-		     cgroup->key.path, what);
+		note("%s: its listeners cannot be listed; those that exist %s", cgroup->key.path,
+		     what);
 		return;
 	}
 	for (size_t i = 0; i < listeners.n; i++) {
@@ -64,7 +64,7 @@ static void name_listeners(const struct cgroup *cgroup, bool mptcp, const char *
 						 used ? ", " : "", text);
 	}
 	if (used)
-		note("%s: what listens on %s %s until its service restarts: %s", cgroup->key.path,
+		note("%s: the listeners on %s %s until the service restarts: %s", cgroup->key.path,
 		     names, what, restart_of(cgroup));
 	listeners_free(&listeners);
 }
@@ -74,16 +74,15 @@ void advise_attached(const struct cgroup *cgroup)
 	uint64_t id;
 
 	if (cgroup->by_id)
-		note("%s: attached by id, as paths cannot be followed in a cgroup namespace; it goes with its cgroup: attach from the host to survive restarts",
+		note("%s: attached by id, because paths cannot be followed in a cgroup namespace; to survive restarts, attach from the host",
 		     cgroup->dir);
 	if (cgroup_id(cgroup->dir, &id) || id)
-		name_listeners(cgroup, false, "stays TCP");
+		name_listeners(cgroup, false, "stay TCP");
 	else if (cgroup_is_unit(cgroup->key.path + 1))
-		note("%s: not there yet; it is attached as soon as it is created; the cgroup of a unit of systemd is more likely /system.slice%s",
+		note("%s: does not exist yet; it is attached when it is created; the cgroup of a systemd unit is more likely /system.slice%s",
 		     cgroup->key.path, cgroup->key.path);
 	else
-		note("%s: not there yet; it is attached as soon as it is created",
-		     cgroup->key.path);
+		note("%s: does not exist yet; it is attached when it is created", cgroup->key.path);
 }
 
 void advise_repair(const struct cgroup *cgroup)
@@ -94,14 +93,15 @@ void advise_repair(const struct cgroup *cgroup)
 
 	if (cgroup->by_id)
 		return;
-	note("%s: repair of socket options %s; run --refresh then%s%s", cgroup->key.path,
-	     gone ? "has to wait until it is there" : "goes with its cgroup at a restart",
+	note("%s: socket options %s; run --refresh then%s%s", cgroup->key.path,
+	     gone ? "can be repaired only once it exists"
+		  : "are repaired only until the service restarts",
 	     unit ? ", or have it attached at each start: --enable " : "", unit ? unit : "");
 }
 
 void advise_detached(const struct cgroup *cgroup)
 {
-	name_listeners(cgroup, true, "speaks MPTCP on every port");
+	name_listeners(cgroup, true, "speak MPTCP on every port");
 }
 
 static int ask_enabled(const struct netns *netns, void *data)
@@ -119,6 +119,6 @@ void advise_namespace(const struct netns *netns)
 		fault_drop();
 	else if (!enabled)
 		note("network namespace %" PRIu64
-		     ": MPTCP is switched off in it, so sockets stay TCP; switch it on: sysctl -w net.mptcp.enabled=1",
+		     ": MPTCP is switched off, so sockets stay TCP; switch it on: sysctl -w net.mptcp.enabled=1",
 		     netns->cookie);
 }

@@ -27,8 +27,8 @@ static void tell(const struct attachment *done, const struct request *request)
 		advise_namespace(&done->namespaces.list[i]);
 }
 
-/* "self": the cgroup is a service's, and its server's memory and time are not ours. A
- * kill for want of memory would end the start, whatever the "-" of ExecStartPre= says. */
+/* With "self", the cgroup belongs to a service, and its memory and CPU time are for the server.
+ * An OOM kill here would end the start in spite of the "-" of ExecStartPre=. */
 static void leave_service(const struct request *request)
 {
 	for (size_t i = 0; i < request->cgroups.n; i++) {

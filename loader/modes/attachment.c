@@ -49,11 +49,9 @@ static int add_ports(struct attachment *a)
 	return err;
 }
 
-/*
- * The order is what keeps rule 2 at every instant, killed anywhere: the list
- * first, then strip wherever it may be needed, then follow, then the services,
- * and the upgrade program last, if this run loaded one.
- */
+/* This order keeps rule 2 at every instant, even if killed: the list first, then strip wherever
+ * it may be needed, then follow, then the services, and the upgrade program last, if this run
+ * loaded one. */
 static int attach_all(struct attachment *a)
 {
 	int err = add_ports(a);
@@ -76,7 +74,7 @@ static void tidy(const struct attachment *a)
 		session_tidy_services(&a->maps);
 }
 
-/* After all that could fail: it keeps no attach from being done. */
+/* After everything that could fail: a failure of repair does not undo the attach. */
 static void repair(const struct attachment *a)
 {
 	for (size_t i = 0; i < a->n; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroups being attached, for the modes that do that: --cgroup and --oci. */
+/* Attaches cgroups, for the modes --cgroup and --oci. */
 #ifndef MMA_ATTACHMENT_H
 #define MMA_ATTACHMENT_H
 
@@ -10,16 +10,16 @@
 #include "ports.h"
 #include "request.h"
 
-/* To start from { .maps = MAPS_CLOSED }, with the first part filled in. */
+/* Initialise it to { .maps = MAPS_CLOSED } and fill in the first part. */
 struct attachment {
 	struct cgroup *cgroups;
 	size_t n;
-	struct words netns; /* to be covered besides those of the cgroups' processes */
-	struct port_list ports; /* to be added to the allowlist */
-	bool ports_if_empty; /* but only where it has no entry */
+	struct words netns; /* to cover besides those of the cgroups' processes */
+	struct port_list ports; /* to add to the allowlist */
+	bool ports_if_empty; /* but only if it has no entry */
 	bool no_repair;
 
-	bool *is_new; /* by cgroup: attached by this run */
+	bool *is_new; /* by cgroup: this run attached it */
 	struct slots slots;
 	struct netns_set namespaces;
 	struct maps maps;
@@ -29,8 +29,8 @@ struct attachment {
 	struct port_undo undo;
 };
 
-/* Attaches all of it, or nothing: 0 or a fault. To be freed in both cases; the
- * cgroups stay the caller's. */
+/* Attaches all of it or nothing. Returns 0 or a fault. The caller calls attachment_free() in
+ * both cases, and still owns the cgroups. */
 int attachment_make(struct attachment *attachment);
 void attachment_free(struct attachment *attachment);
 

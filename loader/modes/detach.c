@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The cgroups of all attached paths, for what is to be said about them after
- * their entries are gone. */
+/* The cgroups of all attached paths, kept for the advice after their entries are gone. */
 struct all {
 	struct cgroup *list;
 	size_t n;
@@ -58,7 +57,7 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 	struct cgroup by_id = *cgroup;
 	int err = service_detach(maps, cgroup, &was_attached);
 
-	/* A container is attached by id, and --status shows its path. */
+	/* A container is attached by id, but --status shows its path, so try both. */
 	if (!err && !was_attached && !cgroup->by_id && !cgroup_by_id(&by_id))
 		err = service_detach(maps, &by_id, &was_attached);
 	if (err)
@@ -69,8 +68,8 @@ static int detach_one(const struct maps *maps, const struct cgroup *cgroup)
 	}
 	printf("detached %s\n", visible(cgroup->key.path, name, sizeof(name)));
 	if (service_cover(maps, &cgroup->key, &cover))
-		note("%s: stays covered by %s, which is attached; detach that one, too",
-		     cgroup->key.path, cover.path);
+		note("%s: still attached through %s; detach that one, too", cgroup->key.path,
+		     cover.path);
 	return 0;
 }
 
@@ -86,8 +85,8 @@ static int detach_named(const struct request *request, const struct maps *maps)
 		err = detach_one(maps, &cgroups[i]);
 	if (!err)
 		err = services_count(maps, &left);
-	/* Without a service there is nothing to strip for either: from here on
-	 * listeners that are left speak MPTCP on every port. */
+	/* Without a service, strip has no work either: from here on, the remaining listeners
+	 * speak MPTCP on every port. */
 	if (!err && !left) {
 		err = teardown(maps);
 		for (size_t i = 0; !err && i < request->cgroups.n; i++)

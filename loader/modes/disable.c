@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The name of a unit's cgroup against that of the unit; any instance stands for
- * a template. systemd puts a "_" before names that the kernel might use itself. */
+/* Compares the name of a cgroup with that of the unit; a template matches any of its instances.
+ * systemd puts a "_" before names that the kernel might use itself. */
 static bool is_units_name(const char *name, const struct unit *unit)
 {
 	const char *kind = strrchr(unit->name, '.');
@@ -30,8 +30,8 @@ static bool is_units_name(const char *name, const struct unit *unit)
 	       !strcmp(name + len - strlen(kind), kind);
 }
 
-/* Units of the system are in slices alone; those of users and containers are
- * below a service or scope. */
+/* A system unit's cgroup is below slices only. Units of users and containers are below a
+ * service or scope. */
 static bool is_of_unit(const char *path, const struct unit *unit)
 {
 	static const char slice[] = ".slice/";
@@ -62,8 +62,8 @@ static int match_unit(const struct mma_path_key *key, const struct mma_path *pat
 	return match->found;
 }
 
-/* Without its drop-in a unit would still be followed: it is detached, too. With
- * the last one everything goes. */
+/* follow would still attach a unit without its drop-in, so detach it as well. When no service
+ * is left, remove everything. */
 static int detach_unit(const struct maps *maps, const struct unit *unit)
 {
 	struct match match = { .unit = unit };
@@ -91,7 +91,7 @@ static int detach_unit(const struct maps *maps, const struct unit *unit)
 	return err;
 }
 
-/* What would keep us from detaching is told before anything changes. */
+/* Before anything changes, reports what would prevent the detach. */
 static int look_first(void)
 {
 	struct maps maps = MAPS_CLOSED;
@@ -118,7 +118,7 @@ static int detach_units(const struct units *units)
 	return err;
 }
 
-/* A unit may go while its drop-in stays. */
+/* A unit may be gone while its drop-in remains. */
 static int check(const struct unit *unit)
 {
 	if (unit->missing && !dropin_exists(unit))
@@ -160,7 +160,7 @@ int disable_run(const struct request *request)
 		err = systemd_reload();
 	if (!err)
 		err = detach_units(&units);
-	lock_release(); /* a unit that restarts may run this command, too */
+	lock_release(); /* a restarting unit may run this command, too */
 	if (!err)
 		err = units_restart(&units, request->now);
 	free(units.list);

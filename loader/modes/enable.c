@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The LISTs of --port in one; NULL where there is none, or no memory. */
+/* Joins the LISTs of --port; NULL if there are none, or no memory. */
 static char *join_ports(const struct words *ports)
 {
 	size_t size = 1;
@@ -44,13 +44,13 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 	strcpy(words, unit->sockets);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		if (!units_include(units, word))
-			note("%s: %s makes its sockets; enable that, too: --enable %s (or, from systemd 257 on, SocketProtocol=mptcp in it)",
+			note("%s: %s opens its sockets; enable that, too: --enable %s (or, from systemd 257 on, SocketProtocol=mptcp in it)",
 			     unit->name, word, word);
 	if (unit->own_root)
-		note("%s: has a root directory of its own, in which the command is not found, and stays TCP; attach it by its path before it starts: --cgroup PATH",
+		note("%s: has its own root directory, in which the command is missing, and stays TCP; attach it by its path before it starts: --cgroup PATH",
 		     unit->name);
 	if (unit->transient)
-		note("%s: a transient unit, which is gone when it stops; the drop-in holds for the next one of this name",
+		note("%s: a transient unit, which is gone when it stops; the drop-in applies to the next one of this name",
 		     unit->name);
 	if (unit->is_socket || unit->is_template)
 		return;
@@ -59,11 +59,11 @@ static void advise_enabled(const struct units *units, const struct unit *unit)
 		note("%s: its program %s listens in %s; if that is the server, enable that unit: --enable %s",
 		     unit->name, unit->binary, other, other);
 	else if (unit->running && unit->starts_nothing)
-		note("%s: starts no server itself, no process of it runs; enable the unit that the server runs in: systemctl status PID tells",
+		note("%s: starts no server itself, and no process of it runs; enable the unit that the server runs in (systemctl status PID)",
 		     unit->name);
 }
 
-/* What a call has written; all of it, or none. */
+/* What this call has written, to keep all of it or none. */
 struct run {
 	const struct request *request;
 	struct units units;
@@ -78,7 +78,7 @@ static int write_all(struct run *run)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < run->units.n; i++) {
-		run->n_written++; /* also where it fails halfway */
+		run->n_written++; /* also if it fails halfway */
 		err = dropin_write(&run->units.list[i], &run->command, ports,
 				   run->request->no_repair, &run->undo[i]);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The modes that change something, each with its file: 0, or a fault. */
+/* The modes that change something, one file each. Each returns 0 or a fault. */
 #ifndef MMA_MODES_H
 #define MMA_MODES_H
 

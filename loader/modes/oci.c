@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A container is attached between "its network is up" and "its program runs": a moment
- * that only its runtime knows, which runs this as a hook, and waits for it.
+ * A container is attached between "its network is up" and "its program runs". Only its runtime
+ * knows that moment; it runs this as a hook and waits for it.
  *
- * So it ends within a bound, whatever hangs. And a container that cannot be attached
- * starts all the same: what calls this ignores how it ends.
+ * So this ends within a time limit, whatever hangs. A container that cannot be attached starts
+ * all the same: the caller ignores the exit code.
  */
 #include "host/container.h"
 #include "host/path_manager.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the 10 s that a hook may take; the rest is for what calls this. */
+/* Of the 10 s that a hook may take; the rest is for our caller. */
 #define BOUND_SECONDS 7
 
 struct announced {
@@ -34,18 +34,18 @@ struct announced {
 
 struct subject {
 	pid_t pid;
-	const char *id; /* of the container, NULL: not known, by --pid */
-	char proc[32]; /* the process's directory in /proc, by a descriptor */
+	const char *id; /* of the container; NULL: unknown, with --pid */
+	char proc[32]; /* its directory in /proc, by a descriptor */
 	char path[PATH_MAX]; /* of its cgroup */
 	struct cgroup cgroup;
-	struct netns_set namespaces; /* ours, and its own, if that is another one */
+	struct netns_set namespaces; /* ours, and its own if that is another one */
 };
 
 struct title {
 	char text[CONTAINER_ID_SIZE + 64];
 };
 
-/* "container 0123456789ab (docker)", as far as is known. */
+/* "container 0123456789ab (docker)", as far as known. */
 static struct title title_of(const struct subject *subject)
 {
 	struct container_name name;
@@ -60,7 +60,7 @@ static struct title title_of(const struct subject *subject)
 	return title;
 }
 
-/* In a signal's handler: printf() may be what was interrupted. */
+/* A signal handler: it may have interrupted printf(), so it uses write(2). */
 static void give_up(int signal)
 {
 	static const char text[] =
@@ -72,7 +72,7 @@ static void give_up(int signal)
 	_exit(MMA_EXIT_FAILED);
 }
 
-/* Not alarm(2), which bounds the wait for the lock. */
+/* Not alarm(2): the wait for the lock uses it. */
 static int set_bound(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
@@ -85,7 +85,7 @@ static int set_bound(void)
 	sigaddset(&mask, SIGRTMIN);
 	if (sigaction(SIGRTMIN, &act, NULL) || sigprocmask(SIG_UNBLOCK, &mask, NULL) ||
 	    timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &bound, NULL))
-		return fault(errno, "--oci: its time cannot be bounded (%s)", strerror(errno));
+		return fault(errno, "--oci: cannot set a time limit (%s)", strerror(errno));
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static int check_addresses(const struct request *request)
 	return err;
 }
 
-/* The descriptor keeps the pid from meaning another process. */
+/* The descriptor ensures that the pid still means the same process. */
 static int hold_process(struct subject *subject)
 {
 	char dir[32];
@@ -121,14 +121,14 @@ static int hold_process(struct subject *subject)
 	if (fd < 0)
 		return fault(
 			errno,
-			"its process %d is not there (%s); the container has ended, or it is another pid namespace's",
+			"its process %d is not there (%s); the container has ended, or the pid is one of another pid namespace",
 			subject->pid, strerror(errno));
 	snprintf(subject->proc, sizeof(subject->proc), "/proc/self/fd/%d", fd);
 	return 0;
 }
 
-/* Whether that cgroup is ours, or contains us: no container's, as we are its hook. In
- * doubt it is. */
+/* Whether that cgroup is ours or contains us. Then it is no container's: we run as its hook,
+ * outside it. If unknown, true. */
 static bool contains_us(const char *path)
 {
 	char own[PATH_MAX] = "";
@@ -140,8 +140,7 @@ static bool contains_us(const char *path)
 	return found && !strncmp(own, path, len) && (!own[len] || own[len] == '/');
 }
 
-/* Without this check, a pid that is not the container's would attach a service of the
- * host's. */
+/* Without this check, a pid outside the container would attach a service of the host. */
 static int check_cgroup(struct subject *subject)
 {
 	char file[64];
@@ -158,13 +157,13 @@ static int check_cgroup(struct subject *subject)
 			subject->pid, subject->path);
 	if (contains_us(subject->path))
 		return fault(EINVAL,
-			     "process %d is no container's: its cgroup %s is that of the runtime",
+			     "process %d is not in a container: its cgroup %s is the runtime's",
 			     subject->pid, subject->path);
 	return 0;
 }
 
-/* The network of a container may come after this moment. An open gate would let its
- * interface be used before it is covered. */
+/* The network of a container may be set up after this moment. If its namespace were in `netns`
+ * already, an interface could be used before it is covered. */
 static int check_network(struct subject *subject)
 {
 	bool connected = true;
@@ -209,7 +208,8 @@ static int oci_sees_mptcp(const struct netns *netns, void *data)
 	return 0;
 }
 
-/* What keeps it TCP, though it is attached, and what else goes into its namespace. */
+/* Notes what keeps the attached container TCP, and announces the addresses of --signal in its
+ * namespace. */
 static void finish_attach(const struct subject *subject, const struct request *request)
 {
 	const struct netns *netns = &subject->namespaces.list[subject->namespaces.n - 1];

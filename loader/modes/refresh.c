@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Namespaces of the processes of an attached path, and its id anew, should it
- * have been missed. */
+/* Collects the namespaces of an attached path's processes, and enters its id again in case it
+ * was missed. */
 struct refresh {
 	const struct maps *maps;
 	struct slots slots;

@@ -45,13 +45,13 @@ int session_cgroups(const struct request *request, struct cgroup **ret)
 	return err;
 }
 
-/* What the run was for is done. */
+/* The run's own work is done, so a failure is only a note. */
 static void note_failure(int err)
 {
 	if (err)
 		fault_note(
 			NULL,
-			"what is no longer in use could not all be removed, the next run tries again");
+			"not everything that is no longer in use could be removed; the next run tries again");
 }
 
 void session_tidy(const struct maps *maps)

@@ -8,25 +8,25 @@
 #include "attached/pins.h"
 #include "request.h"
 
-/* Root, the lock, and the pinned maps, as maps_open() has them: 0 or a fault.
- * ret_attached: whether anything is attached; what it means if not is the mode's. */
+/* Checks for root, takes the lock, and opens the pinned maps like maps_open(). Returns 0 or a
+ * fault. ret_attached: whether anything is attached; the mode decides what it means if not. */
 int session_begin(struct maps *ret, bool *ret_attached);
 
-/* The cgroups of a request, resolved. The caller frees the array. */
+/* Resolves the cgroups of a request. The caller frees the array. */
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
-/* Takes out containers that are gone; unpins the links of what is gone: interfaces,
- * namespaces, cgroups; and what killed runs left. What the run was for is done: a failure is a note. Then the list is as it
- * stays: it is summarised for upgrade. */
+/* Detaches removed containers; unpins the links of removed interfaces, namespaces and cgroups,
+ * and what killed runs left. Then summarizes the final allowlist for upgrade. The run's own
+ * work is done, so a failure is only a note. */
 void session_tidy(const struct maps *maps);
-/* The same for entries of cgroups that are gone. */
+/* The same for entries of removed cgroups. */
 void session_tidy_services(const struct maps *maps);
 
-/* Puts strip right in every covered namespace, for a mode whose work is another: what
- * fails is a note. */
+/* For a mode with other work: puts strip back in place, and first, on every interface of each
+ * covered namespace. A failure is only a note. */
 void session_cover(const struct maps *maps);
 
-/* Adds the namespaces that the processes of this cgroup are in. */
+/* Adds the namespaces of this cgroup's processes. */
 int session_add_namespaces(const struct cgroup *cgroup, struct netns_set *set);
 
 #endif

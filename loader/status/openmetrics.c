@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Names, labels and their values are a contract: docs/metrics.md has them all. Counters are
- * declared by their full names, as node_exporter's textfile collector wants it; "# EOF" is
- * for parsers of OpenMetrics, and a comment for others.
- */
+/* Names, labels and their values are a contract, documented in docs/metrics.md. Counters are
+ * declared by their full names, as node_exporter's textfile collector wants them. "# EOF" is
+ * for OpenMetrics parsers; others take it as a comment. */
 #include "status/openmetrics.h"
 #include "status/reading.h"
 #include "version.h"
@@ -15,7 +13,7 @@
 #define NAME(name) "mptcp_mail_" name
 #define MAX_VALUE ((size_t)6 * MMA_PATH_SIZE)
 
-/* Whether a counter is an outcome of a socket; the others have names of their own. */
+/* Whether a counter is the outcome of a socket; the others have metrics of their own. */
 static bool is_outcome(int counter)
 {
 	return counter == MMA_UPGRADED || !strncmp(status_counter_names[counter], "kept_", 5);
@@ -26,7 +24,7 @@ static void declare(const char *name, const char *type, const char *help)
 	printf("# HELP " NAME("%s") " %s\n# TYPE " NAME("%s") " %s\n", name, help, name, type);
 }
 
-/* The length of a UTF-8 sequence, 0 where it is none. */
+/* The length of a UTF-8 sequence; 0 if invalid. */
 static size_t utf8_length(const unsigned char *c)
 {
 	size_t len = *c < 0x80		       ? 1
@@ -41,8 +39,8 @@ static size_t utf8_length(const unsigned char *c)
 	return len;
 }
 
-/* The path of a service as the value of a label, which is UTF-8: of what is not, \xNN is
- * left, as in JSON. */
+/* The path of a service as a label value, which must be UTF-8: invalid bytes become \xNN, as in
+ * JSON. */
 static const char *label(const struct status_service *service, char ret_text[MAX_VALUE])
 {
 	const unsigned char *c = (const unsigned char *)service->cgroup.key.path;
@@ -63,7 +61,7 @@ static const char *label(const struct status_service *service, char ret_text[MAX
 	return ret_text;
 }
 
-/* One sample for each service. */
+/* One sample per service. */
 static void print_services(const struct status *status, const char *name,
 			   uint64_t (*value)(const struct status_service *service))
 {
@@ -136,7 +134,7 @@ static void print_sockets(const struct status *status)
 	}
 }
 
-/* Of the row, those from first on and before last. */
+/* Counters first to last - 1 of each row. */
 static void print_counted(const struct status *status, const char *name, int first, int last)
 {
 	char text[MAX_VALUE], result[64] = "";
@@ -177,7 +175,7 @@ static void print_connection_metrics(const struct status *status)
 	print_services(status, "connections_unaccounted_total", unaccounted);
 }
 
-/* One sample for each namespace that a process of a service is in. */
+/* One sample per namespace with a process of a service. */
 static void print_netns_metric(const struct status *status, const char *name, const char *type,
 			       const char *help,
 			       long long (*value)(const struct status_netns *netns))

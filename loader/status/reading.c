@@ -16,44 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const status_counter_names[MMA_N_COUNTERS] = {
-	[MMA_UPGRADED] = "upgraded",
-	[MMA_KEPT_MPTCP_OFF] = "kept_mptcp_off",
-	[MMA_KEPT_UNCOVERED] = "kept_netns_uncovered",
-	[MMA_KEPT_NO_FAMILY] = "kept_no_family",
-	[MMA_KEPT_UNKNOWN] = "kept_unknown",
-	[MMA_STRIPPED_SYN] = "stripped_syn",
-	[MMA_STRIPPED_SYNACK] = "stripped_synack",
-	[MMA_RESTARTS] = "restarts",
-	[MMA_UNACCOUNTED] = "connections_unaccounted",
-	[MMA_KEPT_NO_PORT] = "kept_no_listed_port",
-};
-
-const char *const status_counter_words[MMA_N_COUNTERS] = {
-	[MMA_UPGRADED] = "sockets upgraded",
-	[MMA_KEPT_MPTCP_OFF] = "kept TCP: MPTCP switched off",
-	[MMA_KEPT_UNCOVERED] = "kept TCP: network namespace not covered",
-	[MMA_KEPT_NO_FAMILY] = "kept TCP: no MPTCP for the address family",
-	[MMA_KEPT_UNKNOWN] = "kept TCP: MPTCP's state unreadable",
-	[MMA_STRIPPED_SYN] = "outgoing, kept TCP: port not allowed",
-	[MMA_STRIPPED_SYNACK] = "incoming, kept TCP: port not allowed",
-	[MMA_RESTARTS] = "cgroup created while attached",
-	[MMA_UNACCOUNTED] = "connections not counted: table full",
-	[MMA_KEPT_NO_PORT] = "kept TCP: may not bind a listed port",
-};
-
-const char *const status_connection_names[MMA_N_CONNECTIONS] = {
-	[MMA_CONN_MPTCP] = "mptcp",	  [MMA_CONN_FELL_BACK] = "fell_back",
-	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off_list",
-	[MMA_CONN_SUBFLOWS] = "subflows",
-};
-
-const char *const status_connection_words[MMA_N_CONNECTIONS] = {
-	[MMA_CONN_MPTCP] = "MPTCP",	  [MMA_CONN_FELL_BACK] = "fell back",
-	[MMA_CONN_PLAIN] = "plain",	  [MMA_CONN_OFF_LIST] = "off list",
-	[MMA_CONN_SUBFLOWS] = "subflows",
-};
-
 static void read_ports(const struct maps *maps, struct status *status)
 {
 	uint16_t port, *previous = NULL;
@@ -69,33 +31,27 @@ static void read_ports(const struct maps *maps, struct status *status)
 struct gather {
 	const struct maps *maps;
 	struct status *status;
+	struct mount mount; /* cgroup2's */
+	struct repair_programs repair;
 	struct netns_set namespaces;
+	struct cgroup_tree *trees; /* of each service; no ids: its cgroup does not exist */
 };
 
-static int read_service_tree(struct gather *gather, struct status_service *service)
+static int read_service_tree(struct gather *gather, struct status_service *service,
+			     struct cgroup_tree *ret_tree)
 {
 	struct mma_service_ref ref;
-	struct cgroup_tree tree;
 	int err = cgroup_find_id(service->cgroup.dir, &service->id);
 
 	if (err || !service->id)
 		return err;
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
-	service->repair = repair_in_place(service->cgroup.dir);
-	err = cgroup_tree_read(service->cgroup.dir, &tree);
-	if (!err)
-		err = netns_add_processes(&gather->namespaces, &tree);
-	if (!err)
-		err = listeners_read(&gather->namespaces, &tree, &service->listeners);
-	for (size_t i = 0; i < service->listeners.n; i++)
-		if (!service->listeners.list[i].mptcp)
-			service->listeners.list[i].right =
-				socket_right(&tree, service->listeners.list[i].inode);
-	cgroup_tree_free(&tree);
-	return err;
+	service->repair = repair_in_place(&gather->repair, service->cgroup.dir);
+	err = cgroup_tree_read(service->cgroup.dir, ret_tree);
+	return err ? err : netns_add_processes(&gather->namespaces, ret_tree);
 }
 
-/* A path that is not followed is no key: it is read now. */
+/* The key of a service attached by id is not its path, so look that up. */
 static int read_by_id_path(struct status_service *service)
 {
 	bool there = false;
@@ -115,8 +71,9 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	struct gather *gather = data;
 	struct status *status = gather->status;
 	struct status_service service = { 0 }, *list;
+	struct cgroup_tree *trees;
 	bool there;
-	int err = cgroup_of_key(key, &service.cgroup, &there);
+	int err = cgroup_of_key_on(&gather->mount, key, &service.cgroup, &there);
 
 	if (!err && there && service.cgroup.by_id)
 		err = read_by_id_path(&service);
@@ -126,16 +83,54 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
 	if (!err)
 		err = service_stats(gather->maps, path->slot, &service.stats);
-	if (!err && there)
-		err = read_service_tree(gather, &service);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
-	if (!list) {
-		listeners_free(&service.listeners);
+	if (!list)
 		return fault(ENOMEM, "services: out of memory");
-	}
 	status->services = list;
+	trees = realloc(gather->trees, (status->n_services + 1) * sizeof(*trees));
+	if (!trees)
+		return fault(ENOMEM, "services: out of memory");
+	gather->trees = trees;
+	trees[status->n_services] = (struct cgroup_tree){ 0 };
+	if (!err && there)
+		err = read_service_tree(gather, &service, &trees[status->n_services]);
 	status->services[status->n_services++] = service;
 	return err;
+}
+
+static void read_rights(struct listeners *listeners, const struct cgroup_tree *tree)
+{
+	for (size_t i = 0; i < listeners->n; i++)
+		if (!listeners->list[i].mptcp)
+			listeners->list[i].right = socket_right(tree, listeners->list[i].inode);
+}
+
+/* Reads the listeners once for all services, if the cgroup of one exists. */
+static int read_all_listeners(const struct gather *gather)
+{
+	struct status *status = gather->status;
+	struct listeners all = { 0 };
+	size_t there = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < status->n_services; i++)
+		there += gather->trees[i].n_ids > 0;
+	if (there)
+		err = listeners_read_all(&gather->namespaces, &all);
+	for (size_t i = 0; all.n && i < status->n_services && !err; i++) {
+		err = listeners_of(&all, &gather->trees[i], &status->services[i].listeners);
+		read_rights(&status->services[i].listeners, &gather->trees[i]);
+	}
+	listeners_free(&all);
+	return err;
+}
+
+static void gather_free(struct gather *gather)
+{
+	for (size_t i = 0; gather->trees && i < gather->status->n_services; i++)
+		cgroup_tree_free(&gather->trees[i]);
+	free(gather->trees);
+	netns_free(&gather->namespaces);
 }
 
 static int measure_netns(const struct netns *netns, void *data)
@@ -153,7 +148,7 @@ static int measure_netns(const struct netns *netns, void *data)
 	return 0;
 }
 
-/* One more entry, zeroed; NULL where memory runs out. */
+/* Adds an entry, zeroed; NULL if memory runs out. */
 static struct status_netns *add_netns(struct status *status)
 {
 	struct status_netns *list = realloc(status->netns, (status->n_netns + 1) * sizeof(*list));
@@ -187,7 +182,7 @@ static bool has_netns(const struct status *status, uint64_t cookie)
 	return false;
 }
 
-/* Namespaces of the map in which no process of a service is now. */
+/* Adds the namespaces of the map `netns` that have no process of a service now. */
 static int read_unreachable(const struct maps *maps, struct status *status)
 {
 	uint64_t cookie, *previous = NULL;
@@ -224,7 +219,7 @@ static int by_path(const void *a, const void *b)
 
 static int read_attachment(const struct maps *maps, struct status *status)
 {
-	struct gather gather = { .maps = maps, .status = status };
+	struct gather gather = { .maps = maps, .status = status, .repair = repair_programs_read() };
 	size_t services;
 	int err = services_count(maps, &services);
 
@@ -237,18 +232,23 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	status->uncounted = observer_reason(OBSERVER_ACCOUNT);
 	status->unwatched = observer_reason(OBSERVER_LIST);
 	if (!status->unwatched && !summary_is_known(maps))
-		status->unwatched = "the list was edited since the last run; --refresh looks again";
+		status->unwatched =
+			"the list was edited since the last run; run --refresh to update the summary";
 	read_ports(maps, status);
 	err = accounts_read(maps, &status->accounts);
 	if (!err)
 		err = netns_add_own(&gather.namespaces);
+	if (!err && services)
+		err = cgroup_mount(&gather.mount);
 	if (!err)
 		err = services_each(maps, read_service, &gather);
+	if (!err)
+		err = read_all_listeners(&gather);
 	if (!err)
 		err = read_namespaces(&gather);
 	if (status->n_services)
 		qsort(status->services, status->n_services, sizeof(*status->services), by_path);
-	netns_free(&gather.namespaces);
+	gather_free(&gather);
 	return err;
 }
 
@@ -273,7 +273,7 @@ int status_open_roles(const struct status *status, const struct status_netns *ne
 	return roles & MMA_ROLE_BOTH;
 }
 
-/* Without it a port off the list speaks MPTCP. */
+/* Where an interface lacks strip, ports off the list speak MPTCP. */
 static bool strip_is_everywhere(const struct status *status)
 {
 	for (size_t i = 0; i < status->n_netns; i++)
@@ -282,7 +282,7 @@ static bool strip_is_everywhere(const struct status *status)
 	return true;
 }
 
-/* By which word, for each engine, a container is attached as it starts. */
+/* How to start a container of this engine so that it is attached. */
 static const char *way_of(const char *engine)
 {
 	static const struct {
@@ -301,8 +301,8 @@ static const char *way_of(const char *engine)
 	return "a namespace that lasts";
 }
 
-/* Of a listener that is TCP and in another namespace than ours, where sockets were
- * kept TCP for that; NULL: none such. */
+/* Why a TCP listener in another namespace than ours did not become MPTCP, if the service has
+ * sockets that stayed TCP because their namespace was not covered; else NULL. */
 static const char *uncovered_reason(const struct status *status,
 				    const struct status_service *service,
 				    const struct listener *listener)
@@ -325,7 +325,7 @@ static const char *uncovered_reason(const struct status *status,
 	else
 		snprintf(
 			text, sizeof(text),
-			"made in a network namespace that was not covered: run --refresh, then restart it");
+			"made in a network namespace that was not covered; run --refresh, then restart it");
 	return text;
 }
 
@@ -337,7 +337,7 @@ const char *status_listener_reason(const struct status *status,
 	const char *name = strrchr(service->cgroup.key.path, '/');
 
 	if (!listener->mptcp && !service->upgrading)
-		return "its cgroup is not attached: run --refresh, then restart it";
+		return "its cgroup is not attached; run --refresh, then restart it";
 	if (!listener->mptcp && uncovered_reason(status, service, listener))
 		return uncovered_reason(status, service, listener);
 	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
@@ -349,14 +349,14 @@ const char *status_listener_reason(const struct status *status,
 	}
 	if (!listener->mptcp) {
 		snprintf(text, sizeof(text),
-			 "made before the attach, or where MPTCP is off; restart %s",
+			 "made before the attach, or while MPTCP was off; restart %s",
 			 name ? name + 1 : "it");
 		return text;
 	}
 	if (status_listens_allowed(status, listener->port))
 		return "";
 	if (!strip_is_everywhere(status))
-		return "not on the list, which is not enforced everywhere: run --refresh";
+		return "not on the list, which is not enforced everywhere; run --refresh";
 	return "not on the list: connections are TCP";
 }
 
@@ -377,12 +377,12 @@ int status_read(struct status *ret)
 	ret->reason = "nothing is attached";
 	memset(ret->ports, 0xff, sizeof(ret->ports)); /* -1 */
 	err = maps_open(&maps, &attached);
-	if (!err && attached) /* else that is the answer */
+	if (!err && attached) /* else "nothing is attached" is the answer */
 		err = read_attachment(&maps, ret);
 	hidden = err ? 0 : hidden_look();
 	if (!attached)
 		err = hidden ? hidden : err;
-	else if (hidden) /* what is in sight is told as well */
+	else if (hidden) /* a note: the report shows the visible attachment */
 		fault_note(NULL, NULL);
 	maps_close(&maps);
 	return err;

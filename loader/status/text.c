@@ -9,10 +9,10 @@
 
 #define WIDTH 79
 #define INDENT 11
-#define COUNT 10 /* columns of a number of connections */
-#define REASON_COLUMN 36 /* behind an address of 20 bytes */
+#define COUNT 10 /* columns of a connection count */
+#define REASON_COLUMN 36 /* right of an address of 20 bytes */
 
-/* Words one after the other, wrapped at WIDTH under their label. */
+/* Words wrapped at WIDTH, indented under their label. */
 struct wrapped {
 	size_t column;
 };
@@ -41,8 +41,8 @@ static const char *role_word(int roles)
 	}
 }
 
-/* The entries in which a role is left, as 25/listen 4190-4195 all/connect, each range
- * once; false where there is none. roles_of(): -1 where a port has no entry. */
+/* Prints the entries with their roles, such as 25/listen 4190-4195 80/denied all/connect, each
+ * range once; false if there are none. roles_of() returns -1 for a port without an entry. */
 static bool put_entries(struct wrapped *line, const struct status *status,
 			const struct status_netns *netns,
 			int (*roles_of)(const struct status *status,
@@ -90,7 +90,7 @@ static void print_ports(const struct status *status)
 	struct wrapped line = { INDENT };
 
 	printf("%-*s", INDENT, "allowlist");
-	puts(put_entries(&line, status, NULL, entry_of) ? "" : " empty: nothing speaks MPTCP");
+	puts(put_entries(&line, status, NULL, entry_of) ? "" : " empty; nothing speaks MPTCP");
 }
 
 static bool is_open(const struct status *status, const struct status_netns *netns)
@@ -101,20 +101,20 @@ static bool is_open(const struct status *status, const struct status_netns *netn
 	return false;
 }
 
-/* What the list does to sockets that will never be on one of its ports. */
+/* What the list does to sockets that will never use one of its ports. */
 static void print_open(const struct status *status, const struct status_netns *netns)
 {
 	struct wrapped line = { INDENT };
 
 	if (!is_open(status, netns))
 		return;
-	printf("  every socket of a service becomes MPTCP here, as any process may use\n%*s",
+	printf("  every socket of a service becomes MPTCP here, because any process may use\n%*s",
 	       INDENT, "");
 	put_entries(&line, status, netns, open_entry_of);
 	putchar('\n');
 }
 
-/* Blanks before a reason: up to a common column, or as many as leave it room. */
+/* Blanks before a reason: up to a common column, or fewer if the reason needs the room. */
 static int reason_column(int width, const char *reason)
 {
 	int blanks = REASON_COLUMN > width + 2 ? REASON_COLUMN - width : 2;
@@ -130,10 +130,10 @@ static void print_repair(const struct status_service *service)
 	else if (service->no_repair)
 		printf("  socket options are not repaired (--no-repair)\n");
 	else
-		printf("  socket options are NOT repaired: run --refresh\n");
+		printf("  socket options are NOT repaired; run --refresh\n");
 }
 
-/* "25/listen       120          3 …" under a line that says what is what. */
+/* "25/listen       120          3 …" under a header line. */
 static void print_connections(const struct status_service *service)
 {
 	char name[16];
@@ -155,7 +155,7 @@ static void print_connections(const struct status_service *service)
 	}
 }
 
-/* A container by its name, and then by the path that systemd-cgls shows. */
+/* A container by its name, followed by the path that systemd-cgls shows. */
 static void print_name(const struct status_service *service)
 {
 	char name[4 * PATH_MAX];
@@ -175,10 +175,10 @@ static void print_service(const struct status *status, const struct status_servi
 
 	print_name(service);
 	if (!service->id)
-		printf("  not there yet, or gone: attached as soon as it is created\n");
+		printf("  does not exist now; it is attached when it is created\n");
 	else
 		printf("  %s, cgroup id %" PRIu64 "\n",
-		       service->upgrading ? "attached" : "NOT attached: run --refresh",
+		       service->upgrading ? "attached" : "NOT attached; run --refresh",
 		       service->id);
 	if (service->id)
 		print_repair(service);
@@ -209,14 +209,15 @@ static void print_paths(const struct status_netns *netns)
 	const struct path_manager *manager = &netns->manager;
 
 	if (netns->manager_err)
-		printf("  paths: the limits cannot be read (%s)\n", strerror(-netns->manager_err));
+		printf("  extra paths: cannot read the limits (%s)\n",
+		       strerror(-netns->manager_err));
 	else if (manager->in_user_space)
-		printf("  paths: left to a path manager in user space\n");
+		printf("  extra paths: left to a path manager in user space\n");
 	else if (!manager->subflows)
-		printf("  paths: one for each connection (ip mptcp limits: subflows 0)\n");
+		printf("  extra paths per connection: none (ip mptcp limits: subflows 0)\n");
 	else
-		printf("  paths: up to %u more for each connection, %u of them at the peer's offer;\n"
-		       "    endpoints here: %u, offered to peers: %u\n",
+		printf("  extra paths per connection: up to %u (%u to addresses that the peer announces)\n"
+		       "    endpoints here: %u, announced to peers: %u\n",
 		       manager->subflows, manager->add_addr_accepted, manager->endpoints,
 		       manager->signal);
 }
@@ -227,25 +228,26 @@ static void print_netns(const struct status *status, const struct status_netns *
 
 	printf("\nnetwork namespace %" PRIu64 "\n", netns->cookie);
 	if (!netns->reachable) {
-		printf("  covered; no process of a service is in it now\n");
+		printf("  covered; no attached service has a process in it now\n");
 		return;
 	}
 	if (!netns->covered)
 		printf("  NOT covered: sockets in it stay TCP; run --refresh\n");
 	else if (netns->strip.behind)
-		printf("  %zu of %zu interfaces: the allowlist is NOT enforced: run --refresh\n"
-		       "    (on %s another program comes first: %s, id %u)\n",
+		printf("  allowlist NOT enforced on %zu of %zu interfaces; run --refresh\n"
+		       "    (on %s another program runs first: %s, id %u)\n",
 		       netns->strip.uncovered, netns->strip.interfaces, netns->strip.first_behind,
 		       visible(netns->strip.before, name, sizeof(name)), netns->strip.before_id);
 	else if (netns->strip.uncovered)
-		printf("  %zu of %zu interfaces NOT covered (%s): run --refresh\n",
+		printf("  allowlist NOT enforced on %zu of %zu interfaces (%s); run --refresh\n",
 		       netns->strip.uncovered, netns->strip.interfaces,
 		       netns->strip.first_uncovered);
+	else if (netns->strip.interfaces == 1)
+		printf("  allowlist enforced on its only interface\n");
 	else
-		printf("  covered: strip is on all its interfaces, %zu\n", netns->strip.interfaces);
+		printf("  allowlist enforced on all %zu interfaces\n", netns->strip.interfaces);
 	if (netns->mptcp_enabled < 0)
-		printf("  whether MPTCP is on cannot be tried (%s)\n",
-		       strerror(-netns->mptcp_enabled));
+		printf("  cannot tell whether MPTCP is on (%s)\n", strerror(-netns->mptcp_enabled));
 	else
 		printf("  MPTCP is %s (net.mptcp.enabled)\n",
 		       netns->mptcp_enabled ? "on" : "OFF: sockets stay TCP");
@@ -271,7 +273,7 @@ void status_print_text(const struct status *status)
 		printf("%-*s %s\n", INDENT, "in doubt", status->doubt);
 	print_ports(status);
 	if (status->uncounted)
-		printf("connections not available: %s\n", status->uncounted);
+		printf("connections are not counted: %s\n", status->uncounted);
 	if (status->unwatched)
 		printf("every socket of a service becomes MPTCP:\n%*s %s\n", INDENT, "",
 		       status->unwatched);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* --status for people. */
+/* The human-readable report of --status. */
 #ifndef MMA_STATUS_TEXT_H
 #define MMA_STATUS_TEXT_H
 

@@ -12,7 +12,7 @@
 #define BIN_DIR "/sbin/"
 #define START "/libexec/mptcp-mail-attach-start"
 
-/* Group of /usr/local on Debian: its members may become root as it is. */
+/* The group of /usr/local on Debian; its members can become root anyway. */
 #define STAFF_GID 50
 
 static bool is_roots_alone(const struct stat *st)
@@ -22,7 +22,7 @@ static bool is_roots_alone(const struct stat *st)
 	return !(st->st_mode & S_IWGRP) || !st->st_gid || st->st_gid == STAFF_GID;
 }
 
-/* The file itself and every directory above it. */
+/* Checks the file and every directory above it. */
 static int need_roots_alone(const char *file)
 {
 	char path[PATH_MAX];
@@ -38,7 +38,7 @@ static int need_roots_alone(const char *file)
 		if (!is_roots_alone(&st))
 			return fault(
 				EPERM,
-				"%s: others than root may change %s (owner %u, mode %04o), and systemd would run it as root; install the tool first: make install",
+				"%s: users other than root can change %s (owner %u, mode %04o), and systemd would run it as root; install the tool first: make install",
 				file, path[0] ? path : "/", st.st_uid, st.st_mode & 07777);
 		if (!slash)
 			return 0;
@@ -75,7 +75,7 @@ int command_find(struct command *ret)
 	if (strpbrk(ret->self, " \t\n\"'\\%$;"))
 		return fault(
 			EINVAL,
-			"%s: systemd would read this path as something else; install the tool elsewhere",
+			"%s: systemd cannot read this path as it is; install the tool in another directory",
 			ret->self);
 	err = need_roots_alone(ret->self);
 	if (err)

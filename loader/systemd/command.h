@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The command that a drop-in runs: this tool, where it is installed. */
+/* The command that a drop-in runs: this tool, as installed. */
 #ifndef MMA_COMMAND_H
 #define MMA_COMMAND_H
 
@@ -7,11 +7,11 @@
 
 struct command {
 	char self[PATH_MAX]; /* of this tool */
-	char start[PATH_MAX]; /* mptcp-mail-attach-start, or "" where only the tool is installed */
+	char start[PATH_MAX]; /* mptcp-mail-attach-start, or "" if only the tool is installed */
 };
 
-/* 0, or a fault where systemd must not run it as root: it may be changed by others
- * than root, or its path means something to systemd. */
+/* Returns 0, or a fault if systemd must not run it as root: others than root can change it, or
+ * its path has characters that are special to systemd. */
 int command_find(struct command *ret);
 
 #endif

@@ -11,23 +11,21 @@
 #include <unistd.h>
 
 #define UNIT_DIR "/etc/systemd/system"
-/* systemd reads drop-ins by their names: after override.conf, which is what
- * "systemctl edit" writes and may begin with an empty ExecStartPre=. */
+/* systemd reads drop-ins in the order of their names: this one comes after override.conf, which
+ * "systemctl edit" writes and which may begin with an empty ExecStartPre=. */
 #define FILE_NAME "zz-mptcp-mail-attach.conf"
 #define OLDER_NAME "mptcp-mail-attach.conf" /* of version 0.1.0 */
 
-/*
- * "-": a failure does not keep the server from starting; "+": with root's own
- * rights and mounts, whatever the unit's sandbox. "-" does not cover a hang: so
- * mptcp-mail-attach-start bounds it.
- */
+/* "-": a failure does not stop the server from starting. "+": runs with root's own rights and
+ * mounts, whatever the unit's sandbox. "-" does not cover a hang, so mptcp-mail-attach-start
+ * has a time limit. */
 static const char format[] = "# Written by mptcp-mail-attach --enable, removed by --disable.\n"
 			     "[%s]\n"
 			     "ExecStartPre=-+%s %s --cgroup self%s%s%s\n";
 
-/* Where only the tool is installed, timeout(1) has to do, with -v for the journal.
- * It must know the bound beforehand: twelve seconds in all, but never more than half
- * of the time that systemd gives to the start, the other half being the server's. */
+/* If only the tool is installed, use timeout(1), with -v for the journal. The limit is fixed in
+ * advance: 12 s in all, but at most half of systemd's start timeout; the other half is the
+ * server's. */
 #define TIMEOUT "/usr/bin/timeout -v -k "
 #define BOUND "2 10"
 #define BOUND_MS 24000
@@ -45,7 +43,7 @@ static void name_runner(const struct unit *unit, const struct command *command,
 		strcpy(ret_text, TIMEOUT BOUND);
 		return;
 	}
-	/* To timeout(1), 0 is for ever. */
+	/* timeout(1) takes 0 as no limit. */
 	kill += !kill;
 	term += !term;
 	snprintf(ret_text, PATH_MAX + 32, TIMEOUT "%u.%u %u.%u", kill / 10, kill % 10, term / 10,
@@ -64,7 +62,7 @@ static void name_files(const struct unit *unit, struct names *ret)
 	snprintf(ret->fresh, sizeof(ret->fresh), "%s.new", ret->file);
 }
 
-/* The text of a file, NULL where there is none. */
+/* Reads the text of a file; NULL if there is none. */
 static int read_text(const char *path, char **ret_text)
 {
 	FILE *file = fopen(path, "re");
@@ -86,8 +84,8 @@ static int read_text(const char *path, char **ret_text)
 	return err ? fault(err, "%s: cannot be read (%s)", path, strerror(err)) : 0;
 }
 
-/* Under another name first: systemd must never read half of it. Names that do
- * not end in .conf are none to it. */
+/* Writes under another name first: systemd must never read half of it. It ignores names that do
+ * not end in .conf. */
 static int write_text(const char *path, const char *fresh, const char *text)
 {
 	FILE *file = fopen(fresh, "we");
@@ -108,12 +106,12 @@ static int write_text(const char *path, const char *fresh, const char *text)
 	return fault(err, "%s: cannot be written (%s)", path, strerror(err));
 }
 
-/* A directory that was there keeps its mode. */
+/* An existing directory keeps its mode. */
 static int make_unit_dir(const char *dir, bool *ret_made)
 {
 	*ret_made = !mkdir(dir, 0755);
 	if (*ret_made)
-		chmod(dir, 0755); /* whatever the umask */
+		chmod(dir, 0755); /* regardless of the umask */
 	else if (errno != EEXIST)
 		return fault(errno, "%s: cannot be made (%s)", dir, strerror(errno));
 	return 0;
@@ -213,6 +211,6 @@ int dropin_remove(const struct unit *unit, bool *ret_changed)
 			return fault(errno, "%s: cannot be removed (%s)", path, strerror(errno));
 	}
 	unlink(names.fresh);
-	rmdir(names.dir); /* unless it holds what others put there */
+	rmdir(names.dir); /* fails if others have files there */
 	return 0;
 }

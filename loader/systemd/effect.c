@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/effect.h"
+#include "host/run.h"
 #include "report.h"
 #include "systemd/dropin.h"
 #include "systemd/systemctl.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "ExecStartPre=", which empties the list of what stood before it. */
+/* Whether the line is an empty "ExecStartPre=", which clears the list of commands so far. */
 static bool is_reset(const char *line)
 {
 	static const char name[] = "ExecStartPre";
@@ -37,7 +38,8 @@ static bool resets(const char *path)
 	return found;
 }
 
-/* The first of the drop-ins after ours that empties the list; NULL where none does. */
+/* The first drop-in after ours that clears the list; NULL if none does. ret_read: whether ours is
+ * among them. */
 static const char *find_reset(char *paths, const char *ours, bool *ret_read)
 {
 	char *save = NULL;
@@ -77,7 +79,7 @@ static int check_one(const struct unit *unit, const char *name, const struct com
 		     name, is_read ? "show the command of our drop-in" : "read our drop-in", name);
 }
 
-/* Each instance may have drop-ins of its own. */
+/* Each instance may have its own drop-ins. */
 static int check_instances(const struct unit *unit, const struct command *command)
 {
 	static char list[UNIT_SHOWN_MAX];
@@ -89,7 +91,7 @@ static int check_instances(const struct unit *unit, const struct command *comman
 	systemd_instance(unit->name, UNIT_ANY_INSTANCE, pattern);
 	err = check_one(unit, pattern, command);
 	systemd_instance(unit->name, "*", pattern);
-	if (err || systemctl(args, list, sizeof(list)))
+	if (err || run_program(args, list, sizeof(list)))
 		return err;
 	for (char *line = strtok_r(list, "\n", &save); line && !err;
 	     line = strtok_r(NULL, "\n", &save)) {

@@ -44,7 +44,8 @@ static bool runs(const char *pid, const char *binary)
 	return !strcmp(path, binary);
 }
 
-/* The cgroup of a process, where it is that of a service or below it: "/a.slice/b.service". */
+/* The cgroup of a process, cut after the service: "/a.slice/b.service". False if it is not in a
+ * service. */
 static bool service_of(const char *pid, char ret_path[PATH_MAX])
 {
 	char file[300], line[PATH_MAX];
@@ -60,7 +61,7 @@ static bool service_of(const char *pid, char ret_path[PATH_MAX])
 				 line + 3);
 	if (cgroups)
 		fclose(cgroups);
-	/* The outermost: below a service come those of users and containers. */
+	/* The outermost service: those of users and containers are below it. */
 	end = strstr(ret_path, ".service");
 	if (!end || (end[8] && end[8] != '/'))
 		return false;

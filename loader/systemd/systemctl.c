@@ -1,63 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/systemctl.h"
+#include "host/run.h"
 #include "report.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
-
-/* Reads to the end, so that the writer never meets a closed pipe; keeps what
- * fits. */
-static void read_to_end(int fd, char *ret_text, size_t size)
-{
-	char rest[4096];
-	size_t used = 0;
-	ssize_t len;
-
-	do {
-		bool fits = used + 1 < size;
-
-		len = fits ? read(fd, ret_text + used, size - 1 - used)
-			   : read(fd, rest, sizeof(rest));
-		if (fits && len > 0)
-			used += (size_t)len;
-	} while (len > 0 || (len < 0 && errno == EINTR));
-	ret_text[used] = '\0';
-}
-
-int systemctl(char *const args[], char *ret_text, size_t size)
-{
-	posix_spawn_file_actions_t actions;
-	int pipes[2] = { -1, -1 }, status = 0, err;
-	pid_t pid;
-
-	if (ret_text && pipe2(pipes, O_CLOEXEC))
-		return -errno;
-	posix_spawn_file_actions_init(&actions);
-	if (ret_text) {
-		posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	}
-	err = posix_spawnp(&pid, "systemctl", &actions, NULL, args, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (ret_text) {
-		close(pipes[1]);
-		read_to_end(pipes[0], ret_text, size);
-		close(pipes[0]);
-	}
-	if (err)
-		return -err;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
-}
 
 void value_of(const char *text, const char *name, char *ret_value, size_t size)
 {
@@ -86,11 +34,11 @@ int systemctl_show(const char *unit, const char *properties, char *ret_text, siz
 {
 	char *const args[] = { "systemctl", "show",	  "--property", (char *)properties,
 			       "--",	    (char *)unit, NULL };
-	int err = systemctl(args, ret_text, size);
+	int err = run_program(args, ret_text, size);
 
 	if (err)
-		return fault(err < 0 ? -err : EIO,
-			     "%s: systemctl cannot show it; is the name right?", unit);
+		return fault(err < 0 ? -err : EIO, "%s: systemctl cannot show it; check the name",
+			     unit);
 	return 0;
 }
 

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Running systemctl(1), and reading what it prints. */
+/* Reads what systemctl(1) prints. */
 #ifndef MMA_SYSTEMCTL_H
 #define MMA_SYSTEMCTL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* With ret_text, what it prints goes there as far as it fits, and its errors nowhere;
- * without, both to our own output. Returns its exit code, or -errno. */
-int systemctl(char *const args[], char *ret_text, size_t size);
-
-/* "systemctl show" of these properties, "A,B": 0 or a fault. */
+/* Runs "systemctl show" for these properties, "A,B". Returns 0 or a fault. */
 int systemctl_show(const char *unit, const char *properties, char *ret_text, size_t size);
 
-/* The value of "name=" in the output of systemctl show; "" where it is none. */
+/* The value of "name=" in the output of systemctl show; "" if there is none. */
 void value_of(const char *text, const char *name, char *ret_value, size_t size);
 bool value_is(const char *text, const char *name, const char *value);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "systemd/systemd.h"
 #include "host/mounts.h"
+#include "host/run.h"
 #include "report.h"
 #include "systemd/systemctl.h"
 #include "systemd/timespan.h"
@@ -34,7 +35,7 @@ static bool is_running(const char *shown)
 	       !value_is(shown, "ActiveState", "failed");
 }
 
-/* As systemctl does it: what does not end in the name of a kind is a service. */
+/* Whether the name ends in a kind of unit. If not, it means a service, as for systemctl. */
 static bool has_kind(const char *name)
 {
 	static const char *const kinds[] = { ".service", ".socket",    ".target", ".mount",
@@ -65,7 +66,7 @@ static int read_unit_name(const char *given, struct unit *ret)
 	return 0;
 }
 
-/* The .socket units among those that trigger this one, if they are in use. */
+/* Lists the .socket units among these triggers that are active or enabled. */
 static int find_sockets(const char *triggers, struct unit *ret)
 {
 	static char text[UNIT_SHOWN_MAX];
@@ -130,7 +131,7 @@ static bool has_processes(const char *shown)
 	if (mount_of_type("cgroup2", &mount, &mounted))
 		fault_drop();
 	if (!mounted)
-		return true; /* not known */
+		return true; /* unknown */
 	snprintf(file, sizeof(file), "%s%s/cgroup.events", mount.point, path);
 	events = fopen(file, "re");
 	while (events && fgets(line, sizeof(line), events))
@@ -195,7 +196,7 @@ int systemd_find_unit(const char *given, struct unit *ret)
 
 static int run_systemctl(char *const args[], const char *what)
 {
-	int err = systemctl(args, NULL, 0);
+	int err = run_program(args, NULL, 0);
 
 	return err ? fault(err < 0 ? -err : EIO, "%s: failed; see the journal", what) : 0;
 }

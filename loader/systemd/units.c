@@ -20,7 +20,7 @@ static int add(struct units *units, const struct unit *unit)
 	return 0;
 }
 
-/* "postfix@-.service" is "postfix@.service": the next instance is to be like it. */
+/* "postfix@-.service" becomes "postfix@.service", so that the next instance gets the same. */
 static void make_template(char *name)
 {
 	char *at = strchr(name, '@');
@@ -47,7 +47,7 @@ static int add_parts(const struct unit *unit, struct units *units, bool *ret_fou
 			continue;
 		make_template(name);
 		err = systemd_find_unit(name, &part);
-		/* What it has for parts is of no interest: two units might have each other. */
+		/* Does not follow the parts of a part: two units might be part of each other. */
 		if (!err && !part.missing && !part.masked) {
 			*ret_found = true;
 			err = add(units, &part);
@@ -65,7 +65,7 @@ static int find_named(const char *given, bool with_itself, struct units *units)
 	if (!err && unit.starts_nothing)
 		err = add_parts(&unit, units, &has_parts);
 	if (!err && has_parts && !with_itself)
-		note("%s: starts no server itself; %s does, and is meant instead", unit.name,
+		note("%s: starts no server itself; %s does, and is used instead", unit.name,
 		     units->list[units->n - 1].name);
 	else if (!err)
 		err = add(units, &unit);
@@ -102,8 +102,8 @@ bool units_include(const struct units *units, const char *name)
 	return false;
 }
 
-/* systemd refuses to start a socket while its service runs. Should the socket
- * fail, the service starts all the same. */
+/* systemd refuses to start a socket while its service runs. If the socket fails, start the
+ * service all the same. */
 static int restart_socket(const struct unit *unit)
 {
 	int err = systemd_do("stop", unit->service), start;

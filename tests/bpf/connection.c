@@ -150,7 +150,8 @@ void connection_check(const struct connection *c, bool mptcp)
 	carry(c->server, c->client, "250");
 	assert_int_equal(getsockopt(c->server, SOL_SOCKET, SO_PROTOCOL, &protocol, &len), 0);
 	assert_int_equal(getsockopt(c->client, SOL_SOCKET, SO_DOMAIN, &domain, &len), 0);
-	/* After a fallback TCP is asked, and each family says no in its own way. */
+	/* After a fallback TCP answers the option, and each family returns a different
+	 * error. */
 	not_mptcp = domain == AF_INET6 ? ENOPROTOOPT : EOPNOTSUPP;
 	err = getsockopt(c->client, SOL_MPTCP, MPTCP_INFO, info, &info_len) ? errno : 0;
 	if (protocol != (mptcp ? IPPROTO_MPTCP : IPPROTO_TCP) || err != (mptcp ? 0 : not_mptcp))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The option walk compiled for the host against the one in the kernel, on the
+/* Compares the option walk compiled for the host with the one in the kernel, on the
  * same random packets. */
 #include "suite.h"
 #include "object.h"
@@ -13,7 +13,7 @@
 
 static struct bpf_object *object;
 
-/* Some shape around the options; the TCP header claims just these. */
+/* A random shape around the options; the TCP header states their true length. */
 static void random_shape(uint64_t *seed, struct shape *ret)
 {
 	static const char *const extensions[] = { "", "h", "r", "d", "hd", "Hr", "hrd", "RD" };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every header shape through what strip does with a packet, in the kernel, as a
- * frame and as a packet without Ethernet: exact bytes, valid checksum. And
- * through strip itself, for which the socket of a test run is nobody's. */
+/* Runs every header shape through strip's packet code in the kernel, as a frame and as
+ * a packet without Ethernet: exact bytes, valid checksum. And through strip itself,
+ * where the socket of a test run belongs to nobody. */
 #include "suite.h"
 #include "object.h"
 #include "shapes.h"
@@ -12,7 +12,7 @@
 
 static struct bpf_object *fixture_object, *product_object;
 
-/* `from`: the kernel clears the Ethernet header of a run without one. */
+/* `from`: in a run without Ethernet the kernel clears that header. */
 static void check(const char *program, const struct fixture *row, uint32_t from)
 {
 	struct packet in, out, want;
@@ -46,7 +46,7 @@ static void comes_out_as(void **state)
 	check("fixture_packet", *state, ETHERNET_SIZE);
 }
 
-/* The checksum is mended, not made: what was wrong stays as wrong as it was. */
+/* The checksum is updated, not computed: a wrong one stays wrong by the same amount. */
 static void wrong_checksum_stays_wrong(void **state)
 {
 	struct packet in, out;
@@ -67,7 +67,7 @@ static void wrong_checksum_stays_wrong(void **state)
 	assert_int_not_equal(before, after);
 }
 
-/* Attached to nobody's socket it answers TCX_NEXT, and nothing changes. */
+/* For a socket that belongs to no service it returns TCX_NEXT and changes nothing. */
 static void strip_leaves_nobodys(void **state)
 {
 	struct packet in, out;

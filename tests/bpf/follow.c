@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* follow_mkdir and follow_rmdir, attached in this kernel: cgroups of attached
- * paths come and go. */
+/* follow_mkdir and follow_rmdir, attached in this kernel: cgroups at attached paths are
+ * created and removed. */
 #include "abi.h"
 #include "suite.h"
 #include "host/mounts.h"
@@ -74,7 +74,7 @@ static void attach(const char *path, uint32_t slot)
 	assert_int_equal(bpf_map_update_elem(paths, &key, &value, BPF_ANY), 0);
 }
 
-/* The slot that a map has for an id, -1 where it has none. */
+/* The slot that a map has for an id; -1 if it has none. */
 static int64_t slot_in(int map, uint64_t id)
 {
 	struct mma_service_ref ref;
@@ -178,7 +178,7 @@ static void detached(void **state)
 	assert_int_equal(entries(departed), 0);
 }
 
-/* A path without a slot (attached by an id that went) counts nowhere. */
+/* A path without a slot (attached by the id of a removed cgroup) counts nowhere. */
 static void no_slot(void **state)
 {
 	const char *path = below("/n");
@@ -192,7 +192,7 @@ static void no_slot(void **state)
 	assert_int_equal(slot_in(departed, id), MMA_NO_SLOT);
 }
 
-/* A path of so many bytes from the root, its last component yet to be made. */
+/* A path of this many bytes from the root, whose last component is not created yet. */
 static void long_path(char *ret, size_t bytes)
 {
 	size_t used = strlen(strcpy(ret, tree.top));
@@ -232,13 +232,13 @@ static void too_long(void **state)
 	attach(path, 5); /* which the loader never does */
 	tree_make(&tree, path);
 	assert_int_equal(entries(cgroups), 0);
-	/* What begins like it, and is cut off there. */
+	/* A path with the same start, which would be truncated there. */
 	snprintf(longer, sizeof(longer), "%syyy", path);
 	tree_make(&tree, longer);
 	assert_int_equal(entries(cgroups), 0);
 }
 
-/* The same path in a v1 hierarchy, where this machine has one. */
+/* The same path in a v1 hierarchy, if this machine has one. */
 static void cgroup_v1(void **state)
 {
 	struct mount mount;
@@ -276,7 +276,7 @@ static void run(void **state)
 {
 	const struct row *row = *state;
 
-	begin(); /* not as cmocka's set-up, which cannot skip */
+	begin(); /* not in cmocka's set-up, which cannot skip */
 	row->test(state);
 }
 

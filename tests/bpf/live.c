@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * strip on real connections, in this kernel: MPTCP sockets made by hand, as
- * `upgrade` would make them, and what both ends say of the connection. The
- * complete table runs in guests (tests/vm); this takes a second.
+ * strip on real connections in this kernel: MPTCP sockets created as `upgrade` would
+ * make them, and what both ends report about the connection. The complete table runs in
+ * guests (tests/vm); this takes a second.
  */
 #include "suite.h"
 #include "connection.h"
@@ -17,20 +17,20 @@
 #define B MMA_ROLE_BOTH
 #define NONE (-1) /* no entry */
 
-/* In which cgroup a socket is made. */
+/* The cgroup in which a socket is created. */
 enum whose { NOBODY, SERVICE, CHILD };
 
 static const struct row {
 	const char *name;
-	int port, all; /* entries of the list for the server's port, for all */
+	int port, all; /* the list's entries for the server's port, and for all */
 	enum whose server, client;
-	enum where client_at, server_at; /* HERE: over lo, unless other is set */
+	enum where client_at, server_at; /* HERE: over lo, unless the other is set */
 	const char *listen, *connect; /* addresses; NULL: 127.0.0.1 */
 	bool syncookies, departed;
 	bool software; /* checksums, instead of the device's */
 	bool decoy; /* the service listens HERE on the same port */
-	bool mptcp; /* the connection is, at both ends */
-	unsigned int syn, synack; /* stripped, of the service */
+	bool mptcp; /* whether the connection is, at both ends */
+	unsigned int syn, synack; /* the service's counters */
 } rows[] = {
 #define SERVER .server = SERVICE
 #define CLIENT .client = SERVICE
@@ -197,7 +197,7 @@ static void connects(void **state)
 		tcp_close(decoy);
 }
 
-/* One server, and the list changes under it. */
+/* One server whose list entry changes. */
 static void live_edit(void **state)
 {
 	static const struct row plain = { .server = SERVICE };
@@ -214,7 +214,7 @@ static void live_edit(void **state)
 	rig_forget(&rig, port);
 	connection_open(&off, server, "127.0.0.1", port);
 	connection_check(&off, false);
-	connection_check(&on, true); /* stays what it was, and works */
+	connection_check(&on, true); /* still MPTCP, and works */
 	rig_allow(&rig, port, L);
 	connection_open(&again, server, "127.0.0.1", port);
 	connection_check(&again, true);
@@ -225,7 +225,7 @@ static void live_edit(void **state)
 	tcp_close(server);
 }
 
-/* The nearest attached ancestor is credited. */
+/* The nearest attached ancestor gets the counts. */
 static void credit(void **state)
 {
 	static const struct row inner = { .server = CHILD };
@@ -256,8 +256,8 @@ static void credit(void **state)
 	tcp_close(server);
 }
 
-/* A packet that should be stripped and cannot be written does not leave, and TCP sends
- * another: the connection is plain TCP as soon as there is memory again. */
+/* A packet that should be stripped but cannot be written is dropped, and TCP
+ * retransmits it. The connection is TCP as soon as memory is available again. */
 static void unwritable(void **state)
 {
 	const struct row *row = *state;
@@ -281,7 +281,7 @@ static void unwritable(void **state)
 	c.server = tcp_accept(server);
 	connection_check(&c, false);
 	connection_close(&c);
-	/* And what need not be written is let through. */
+	/* A packet that needs no write passes. */
 	rig_unwritable(true);
 	rig_allow(&rig, port, B);
 	go(row->client_at, row->client);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "object.h"
 #include "abi.h"
+#include "host/kernel_types.h"
 #include "suite.h"
 
 #include <bpf/bpf.h>
@@ -39,7 +40,7 @@ void need_bpf(void)
 	close(fd);
 }
 
-/* Which not every kernel has that runs these tests. */
+/* Not every kernel that runs these tests allows trampolines. */
 static bool needs_trampoline(const char *name)
 {
 	return !strncmp(name, "upgrade", strlen("upgrade")) ||
@@ -47,7 +48,7 @@ static bool needs_trampoline(const char *name)
 	       !strncmp(name, "watch", strlen("watch"));
 }
 
-/* Maps of the same name become those of another object. */
+/* Replaces maps by those of the same name in another object. */
 static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 {
 	struct bpf_map *map, *other;
@@ -60,17 +61,20 @@ static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 	}
 }
 
-static struct bpf_object *load(const char *file, const struct bpf_object *share)
+/* types: a file with the kernel's types, or NULL: all types. */
+static struct bpf_object *load(const char *file, const struct bpf_object *share, const char *types)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = types);
 	struct bpf_object *object;
 	struct bpf_program *program;
 	int err;
 
 	libbpf_set_print(keep_log);
 	log_text[0] = '\0';
-	object = bpf_object__open_file(file, NULL);
+	object = bpf_object__open_file(file, &opts);
 	if (!object)
 		fail_because("%s: %s", file, strerror(errno));
+	assert_int_equal(kernel_types_number(object), 0);
 	bpf_object__for_each_program(program,
 				     object) if (needs_trampoline(bpf_program__name(program)))
 		bpf_program__set_autoload(program, false);
@@ -86,17 +90,22 @@ static struct bpf_object *load(const char *file, const struct bpf_object *share)
 
 struct bpf_object *load_product(void)
 {
-	return load(PRODUCT_OBJECT, NULL);
+	return load(PRODUCT_OBJECT, NULL, NULL);
+}
+
+struct bpf_object *load_product_by(const char *types)
+{
+	return load(PRODUCT_OBJECT, NULL, types);
 }
 
 struct bpf_object *load_fixture(void)
 {
-	return load(FIXTURE_OBJECT, NULL);
+	return load(FIXTURE_OBJECT, NULL, NULL);
 }
 
 struct bpf_object *load_unwritable(const struct bpf_object *product)
 {
-	return load(UNWRITABLE_OBJECT, product);
+	return load(UNWRITABLE_OBJECT, product, NULL);
 }
 
 int program_fd(const struct bpf_object *object, const char *name)

@@ -7,26 +7,28 @@
 #include <bpf/libbpf.h>
 #include <stdint.h>
 
-/* Skips the test at hand, with the reason, where BPF programs cannot be loaded
- * at all: not root, no BTF, a kernel that refuses. */
+/* Skips the current test, with the reason, if BPF programs cannot be loaded at all: not
+ * root, no BTF, a kernel that refuses. */
 void need_bpf(void);
 
-/* The programs of the product without `upgrade`, which needs trampolines that
- * not every kernel allows; or the fixture's. Any failure fails the test. */
+/* Load the product's programs without `upgrade`, which needs trampolines that not every
+ * kernel allows; or the fixture's. Any failure fails the test. */
 struct bpf_object *load_product(void);
+/* The same with the kernel's types from a file (btf_custom_path). */
+struct bpf_object *load_product_by(const char *types);
 struct bpf_object *load_fixture(void);
 
-/* strip that can write no packet, over the maps of the product. */
+/* Loads strip in a version that cannot write packets, with the product's maps. */
 struct bpf_object *load_unwritable(const struct bpf_object *product);
 
 int program_fd(const struct bpf_object *object, const char *name);
 int map_fd(const struct bpf_object *object, const char *name);
 
-/* Deletes every entry of a hash. */
+/* Deletes every entry of a hash map. */
 void map_clear(int fd, uint32_t key_size);
 
-/* Runs a program once on the packet; ret_out has what became of it. Returns
- * the program's verdict. */
+/* Runs a program once on the packet. ret_out gets the resulting packet. Returns the
+ * program's verdict. */
 uint32_t run_on_packet(int prog_fd, const struct packet *in, struct packet *ret_out);
 
 #endif

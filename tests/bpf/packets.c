@@ -64,7 +64,7 @@ bool packet_is_valid(const struct packet *packet)
 	return packet->size >= packet->tcp + TCP_OPTIONS_AT && tcp_sum(packet) == 0xffff;
 }
 
-/* What a header claims, in four bits. */
+/* A header's four-bit field: what it should claim, or the truth. */
 static uint8_t claim(int claimed, uint32_t truth)
 {
 	return (uint8_t)(claimed == -1 ? 0 : claimed ? (uint32_t)claimed & 0xf : truth & 0xf);
@@ -125,7 +125,7 @@ static void put_ipv6(const struct shape *shape, uint32_t payload, struct packet 
 
 		*next = extension_type(*e);
 		memset(at, 0, 8 * words);
-		/* Padding, which the length of AH counts in 4 bytes, less 2. */
+		/* Padding. AH counts its length in 4-byte words, minus 2. */
 		at[1] = (uint8_t)(*next == 51 ? 2 * words - 2 : words - 1);
 		if (shape->extension_words && !e[1])
 			at[1] = (uint8_t)shape->extension_words;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The programs in this kernel: they load, and what the verifier took for it;
- * locate finds MPTCP's state. */
+/* The programs in this kernel: they load, and how many instructions the verifier
+ * processed; locate finds MPTCP's state. */
 #include "suite.h"
 #include "object.h"
 
@@ -33,7 +33,7 @@ static void loads(void **state)
 		assert_int_equal(bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len), 0);
 		show("%-13s %6u instructions verified, %5u bytes translated",
 		     bpf_program__name(program), info.verified_insns, info.xlated_prog_len);
-		/* Another kernel's verifier may need some times as many. */
+		/* Another kernel's verifier may need several times as many. */
 		assert_in_range(info.verified_insns, 1, VERIFIER_LIMIT / 20);
 	}
 }
@@ -56,7 +56,7 @@ static void finds_mptcp(void **state)
 	if (!object)
 		object = load_product();
 	assert_in_range(located(), 1, 511);
-	/* The id is the kernel's, not the namespace's. */
+	/* The id is a kernel-wide one, not the namespace's. */
 	child = fork();
 	if (!child)
 		_exit(unshare(CLONE_NEWNET) || located() == 0 ? 255 : (int)(located() & 0x7f));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The programs of repair, attached to a cgroup in this kernel: what sockets of it
- * answer, and those of another cgroup. The complete list of options, and the
- * loader's part, are tested in guests (tests/vm/test_repair.py, test_options.py).
+ * repair's programs, attached to a cgroup in this kernel: what its sockets answer, and
+ * those of another cgroup. The complete list of options and the loader's part are
+ * tested in guests (tests/vm/test_repair.py, test_options.py).
  */
 #include "suite.h"
 #include "abi.h"
@@ -48,7 +48,7 @@ static void attach(const char *cgroup, struct bpf_link **ret)
 	close(fd);
 }
 
-/* Says that strip is on every interface of this network namespace, or not. */
+/* Marks this network namespace as covered, or as not covered. */
 static void cover(bool covered)
 {
 	int netns = map_fd(object, "netns"), fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -87,7 +87,7 @@ static void begin(void)
 	cover(true);
 }
 
-/* 0 and the value, or an errno. */
+/* Returns 0 and the value, or an errno. */
 static int get(int fd, int level, int option, int *ret_value)
 {
 	socklen_t len = sizeof(*ret_value);
@@ -101,7 +101,7 @@ static int set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) ? errno : 0;
 }
 
-/* A listener of a cgroup and a connection to it. */
+/* A listener in a cgroup and a connection to it. */
 struct pair {
 	int listener;
 	struct connection c;
@@ -133,7 +133,7 @@ static struct pair open_pair(const char *cgroup, int server, int client)
 	tree_enter(&tree, NULL);
 	assert_int_equal(connect(pair.c.client, (struct sockaddr *)&address, sizeof(address)), 0);
 	pair.c.server = tcp_accept(pair.listener);
-	/* Data, so that both ends know what they speak. */
+	/* Send data, so that both ends know which protocol they speak. */
 	assert_int_equal(write(pair.c.client, "?", 1), 1);
 	assert_int_equal(read(pair.c.server, &byte, 1), 1);
 	assert_int_equal(write(pair.c.server, "!", 1), 1);
@@ -165,7 +165,7 @@ static const struct row {
 	{ "TCP", repaired, IPPROTO_TCP, IPPROTO_TCP, false, 0, 0 },
 };
 
-/* What TCP does is seen by the value that is kept. */
+/* The stored value shows what TCP did. */
 static void options(void **state)
 {
 	const struct row *row = *state;
@@ -183,11 +183,11 @@ static void options(void **state)
 		if (tcp)
 			assert_int_equal(value, on);
 	}
-	/* Promises. */
+	/* Options that repair keeps, but only before connect(). */
 	assert_int_equal(set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 1000), tcp ? 0 : ENOPROTOOPT);
 	assert_int_equal(set(fd, IPPROTO_TCP, TCP_SYNCNT, 3), tcp ? 0 : ENOPROTOOPT);
 	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &value, 1), -1);
-	/* A segment size, and the right one. */
+	/* A segment size, which must be the right one. */
 	if (!get(fd, IPPROTO_TCP, TCP_MAXSEG, &value))
 		assert_in_range(value, 500, 65535);
 	close_pair(&pair);
@@ -223,7 +223,7 @@ static const struct destination {
 	const char *name;
 	const char *cgroup;
 	int family; /* of the client's socket */
-	bool mapped; /* IPv4, by an IPv6 socket */
+	bool mapped; /* IPv4, through an IPv6 socket */
 } destinations[] = {
 	{ "handed over, IPv4", repaired, AF_INET, false },
 	{ "handed over, IPv6", repaired, AF_INET6, false },
@@ -231,7 +231,7 @@ static const struct destination {
 	{ "handed over, one in another", nested, AF_INET, false },
 };
 
-/* A listener, and where to connect to. */
+/* A listener, and the address to connect to. */
 static int listen_for(const struct destination *to, int protocol, struct sockaddr_in6 *ret,
 		      socklen_t *ret_len)
 {
@@ -262,7 +262,7 @@ static int listen_for(const struct destination *to, int protocol, struct sockadd
 	return fd;
 }
 
-/* After the fallback it is the kernel that answers, from what the subflow has. */
+/* After the fallback the kernel answers, from the subflow's state. */
 static void handed_over(void **state)
 {
 	const struct destination *to = *state;
@@ -298,7 +298,7 @@ static void handed_over(void **state)
 static const struct listed {
 	const char *name;
 	int option, value; /* 0: none is set */
-	bool mptcp; /* the connection is */
+	bool mptcp; /* whether the connection is */
 } listed[] = {
 	{ "on the list, without a timeout", 0, 0, true },
 	{ "on the list, with a timeout", TCP_USER_TIMEOUT, 5000, false },
@@ -306,7 +306,7 @@ static const struct listed {
 	{ "on the list, with TCP_SYNCNT", TCP_SYNCNT, 3, true },
 };
 
-/* A network namespace of its own with strip on lo, which is all that it has. */
+/* Enters a new network namespace that has only lo, with strip on it. */
 static void begin_strip(void)
 {
 	static struct bpf_link *strip;
@@ -333,7 +333,7 @@ static void begin_strip(void)
 	cover(true);
 }
 
-/* MPTCP has no such timeout: what was accepted is in force, by TCP. */
+/* MPTCP lacks this timeout: the accepted value takes effect because the connection is TCP. */
 static void on_the_list(void **state)
 {
 	const struct listed *row = *state;
@@ -362,7 +362,7 @@ static void on_the_list(void **state)
 	assert_int_equal(bpf_map_delete_elem(map_fd(object, "ports"), &port), 0);
 }
 
-/* What TCP refuses is not kept, nor an int that is cut off. */
+/* repair does not keep what TCP refuses, nor a truncated int. */
 static void refused(void **state)
 {
 	static const struct {
@@ -387,8 +387,8 @@ static void refused(void **state)
 	close(fd);
 }
 
-/* One that is bound, or is to share its port, may come to listen; elsewhere nothing
- * would keep the promise. */
+/* A bound socket, or one that shares its port, may become a listener; in other cgroups
+ * and in namespaces that are not covered, nothing would keep the promise. */
 static void not_kept(void **state)
 {
 	static const int of_servers[] = { SO_REUSEADDR, SO_REUSEPORT };
@@ -419,7 +419,7 @@ static void not_kept(void **state)
 	cover(true);
 }
 
-/* The handler writes the label into the caller's buffer: 0 comes back from a copy. */
+/* The kernel's handler writes the label into the caller's buffer, so a copy would return 0. */
 static void writes_back(void **state)
 {
 	struct in6_flowlabel_req request = {
@@ -455,8 +455,8 @@ static void writes_back(void **state)
 		.off = offsetof(struct bpf_sockopt, field)                                     \
 	}
 
-/* Another's program on the cgroup above runs later, and sees what the caller gave: this
- * one refuses an SO_PRIORITY that is no int. */
+/* Another project's program on the cgroup above runs later and sees the caller's value:
+ * this one refuses an SO_PRIORITY that is not an int. */
 static void another_program(void **state)
 {
 	static const struct bpf_insn wants_an_int[] = {
@@ -501,7 +501,7 @@ static void another_program(void **state)
 	close(cgroup);
 }
 
-/* Not all that says EOPNOTSUPP is MPTCP. */
+/* EOPNOTSUPP alone does not make a socket MPTCP. */
 static void unix_socket(void **state)
 {
 	int fd, value;
@@ -529,7 +529,7 @@ int main(void)
 	add_test(&suite, "an option that writes back", writes_back, NULL);
 	add_test(&suite, "another program above", another_program, NULL);
 	add_test(&suite, "a UNIX socket", unix_socket, NULL);
-	add_table(&suite, on_the_list, listed); /* last: in another network namespace */
+	add_table(&suite, on_the_list, listed); /* last: it enters another network namespace */
 	failed = run_suite("repair", &suite);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		bpf_link__destroy(links[i]);

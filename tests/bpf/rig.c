@@ -26,8 +26,8 @@ static struct bpf_link *links[MAX_LINKS];
 static unsigned int n_links;
 static int namespaces[N_WHERE] = { -1, -1, -1 }, outside = -1;
 
-/* The interfaces and addresses, by iproute2. The namespaces have no names but
- * this process's descriptors of them, and leave nothing behind. */
+/* Sets up the interfaces and addresses with iproute2. Only this process's descriptors
+ * refer to the namespaces, which have no names, so nothing is left behind. */
 static const char network[] =
 	"set -e\n"
 	"ip link add here type veth peer name peer\n"
@@ -241,7 +241,7 @@ uint64_t rig_count(struct rig *rig, uint32_t slot, enum mma_counter counter)
 	return s.counters[counter];
 }
 
-/* /proc/sys/net shows the namespace of whoever opens it. */
+/* /proc/sys/net shows the namespace of the process that opens it. */
 void rig_sysctl(enum where where, const char *name, const char *value)
 {
 	char path[128];

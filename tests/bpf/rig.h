@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Network namespaces of a test with strip on their interfaces, without the
- * loader: HERE has the attached services, PEER is another host, ROUTED lies
- * behind HERE, which forwards for it. One process makes every socket, in
- * whichever namespace and cgroup the test asks for.
+ * Network namespaces for a test, with strip on their interfaces, without the loader:
+ * HERE has the attached services, PEER is another host, ROUTED lies behind HERE, which
+ * forwards for it. One process creates every socket, in the namespace and cgroup that
+ * the test asks for.
  */
 #ifndef MMA_RIG_H
 #define MMA_RIG_H
@@ -34,34 +34,34 @@ struct rig {
 	int ports, cgroups, departed, stats, meta;
 };
 
-/* Skips the test where this kernel cannot. */
+/* rig_begin() skips the test if this kernel cannot run it. */
 void rig_begin(struct rig *ret);
 void rig_end(struct rig *rig);
 
-/* Nothing on the list, only the service attached, counters at 0. */
+/* Empties the list, attaches only the service, and sets the counters to 0. */
 void rig_reset(struct rig *rig);
 
 void rig_allow(struct rig *rig, uint16_t port, uint8_t roles);
 void rig_forget(struct rig *rig, uint16_t port);
 uint64_t rig_count(struct rig *rig, uint32_t slot, enum mma_counter counter);
 
-/* Where sockets are made from now on. */
+/* Sets the namespace of later sockets. */
 void rig_go(enum where where);
 
-/* An IPv6 address, given as 32 hex digits: the kernel makes its route a little
+/* Waits for an IPv6 address, given as 32 hex digits: the kernel adds its route a little
  * after the address. */
 void rig_await(enum where where, const char *address);
 
-/* A sysctl below /proc/sys/net, in a namespace. */
+/* Writes a sysctl below /proc/sys/net in a namespace. */
 void rig_sysctl(enum where where, const char *name, const char *value);
 
-/* Checksums made by the device, or before it. */
+/* Whether the device computes checksums, or the kernel before it. */
 void rig_offload(const char *interface, bool on);
 
-/* From now on strip can write no packet, as where memory is out; or it can again. */
+/* From now on strip cannot write packets, as when memory is short; or it can again. */
 void rig_unwritable(bool on);
 
-/* strip on an interface of HERE, as the loader attaches it. */
+/* Attaches strip to an interface of HERE, as the loader does. */
 void rig_strip(const char *interface);
 
 #endif

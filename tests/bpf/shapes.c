@@ -115,7 +115,8 @@ const struct fixture fixtures[] = {
 	{ "IPv4: ihl 0", { SYN_IN, .ihl = -1 }, NO_TCP, NULL },
 	{ "IPv4: ihl 4", { SYN_IN, .ihl = 4 }, NO_TCP, NULL },
 	{ "IPv4: ihl beyond the packet", { .ihl = 15 }, NO_TCP, NULL },
-	/* Of another type: the kernel takes no test run with half an IP header. */
+	/* With another frame type, because the kernel refuses a test run with half an
+	 * IP header. */
 	{ "IPv4: header cut by one byte", { .type = 0x88b5, .cut = 21 }, NO_TCP, NULL },
 	{ "IPv4: first fragment", { SYN_IN, .fragment = MORE }, STRIPPED, SYN_OUT },
 	{ "IPv4: second fragment", { SYN_IN, .fragment = MORE | 1 }, NO_TCP, NULL },
@@ -179,7 +180,7 @@ const struct fixture fixtures[] = {
 	{ "IPv6: header cut by one byte", { .ip = 6, .type = 0x88b5, .cut = 21 }, NO_TCP, NULL },
 
 	{ "frame: ARP", { SYN_IN, .type = 0x0806, .ip_version = -1 }, NO_TCP, NULL },
-	/* In a test run the network header is what follows the frame's type, that is
+	/* In a test run the network header starts after the frame's type, which here is
 	 * the tag, whose priority looks like an IP version. */
 	{ "frame: a VLAN tag", { SYN_IN, .tags = "8100 0064" }, NO_TCP, NULL },
 	{ "frame: a VLAN tag that looks like IPv4", { SYN_IN, .tags = "8100 4564" }, NO_TCP, NULL },

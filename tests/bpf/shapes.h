@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every header shape that strip may meet: what goes in, and what must come out. */
+/* Every header shape that strip may meet: the input, and the required output. */
 #ifndef MMA_SHAPES_H
 #define MMA_SHAPES_H
 
@@ -10,7 +10,7 @@ struct fixture {
 	const char *name;
 	struct shape shape;
 	enum verdict verdict;
-	const char *out; /* the TCP options that come out; NULL: nothing changes */
+	const char *out; /* the TCP options of the output; NULL: nothing changes */
 };
 
 extern const struct fixture fixtures[];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What strip does with a packet, without asking whose it is: in
- * BPF_PROG_TEST_RUN the socket is a dummy. Loaded by the tests alone. Two
- * hooks, because the kernel hands tc a frame and lwt a packet that starts at
- * its IP header, as a device without Ethernet does.
+ * What strip does with a packet, without checking whose it is, because the socket in
+ * BPF_PROG_TEST_RUN is a dummy. Only the tests load it. Two hooks: the kernel passes tc
+ * a frame, and lwt a packet that starts at its IP header, as from a device without
+ * Ethernet.
  */
 #include "strip_packet.h"
 #include "verdicts.h"

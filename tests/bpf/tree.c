@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char home[PATH_MAX]; /* where this process was at first, from the root */
+static char home[PATH_MAX]; /* the cgroup in which this process started, from the root */
 
 static void find_home(void)
 {
@@ -45,7 +45,7 @@ void tree_begin(struct tree *ret)
 static int remove_dir(const char *name, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st, (void)at;
-	return type == FTW_DP ? rmdir(name) : 0; /* a cgroup's files go with it */
+	return type == FTW_DP ? rmdir(name) : 0; /* a cgroup's files are removed with it */
 }
 
 void tree_end(const struct tree *tree)

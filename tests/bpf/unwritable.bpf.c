@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* strip where no packet can be written, as when the kernel has no memory for a copy of it.
- * Loaded by the tests alone. */
+/* strip when no packet can be written, as when the kernel has no memory for a copy of
+ * it. Only the tests load it. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

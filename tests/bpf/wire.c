@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What strip leaves on the wire: the packets that a kernel's own sockets send
- * through a device without Ethernet, whose other end the test holds. Behind the
- * device there is no further kernel that would mend anything.
+ * What strip leaves on the wire: packets that the kernel's own sockets send through a
+ * device without Ethernet, whose other end the test holds. No other kernel behind the
+ * device could repair anything.
  */
 #include "suite.h"
 #include "connection.h"
@@ -110,7 +110,7 @@ static void read_syn(struct packet *ret)
 	fail_because("no SYN on the wire");
 }
 
-/* The client's SYN, and its answer's place taken by nobody. */
+/* The client's SYN, which nobody answers. */
 static void get_syn(const struct row *row, struct packet *ret)
 {
 	int fd = tcp_begin_connect(row->ip == 6 ? THEIRS_IPV6 : THEIRS_IPV4, THEIR_PORT);
@@ -120,7 +120,7 @@ static void get_syn(const struct row *row, struct packet *ret)
 	tcp_close(fd);
 }
 
-/* The answer to a SYN with every option that Linux sends. */
+/* The answer to a SYN with all the options that Linux sends. */
 static void get_synack(const struct row *row, struct packet *ret)
 {
 	const struct shape shape = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PATH of --cgroup, on a machine with these mounts and no directory. */
+/* PATH of --cgroup, on a machine with these mounts and without directories. */
 #include "fuzz.h"
 #include "host/cgroup_path.h"
 #include "report.h"
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static bool at_work; /* the loader's code, and not libFuzzer's */
+static bool at_work; /* the loader's code runs, not libFuzzer's */
 
 int __real_stat(const char *name, struct stat *ret);
 int __wrap_stat(const char *name, struct stat *ret);

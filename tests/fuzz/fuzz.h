@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every fuzz target needs. A property that does not hold ends the process:
+/* Shared by all fuzz targets. A property that does not hold ends the process, and
  * libFuzzer keeps the input. */
 #ifndef MMA_FUZZ_H
 #define MMA_FUZZ_H
@@ -20,12 +20,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The loader's files, of whatever name, are the input's, by --wrap. */
+/* With --wrap, every file that the loader opens is the input's, whatever its name. */
 FILE *__wrap_fopen(const char *name, const char *mode);
 FILE *__real_fopen(const char *name, const char *mode);
 
-/* An input of two texts, a NUL between them. The first is a copy, to be freed,
- * the second becomes the file that is opened next. */
+/* Splits an input into two texts at a NUL. The first one is a copy, which the caller
+ * frees; the second one becomes the content of the file that is opened next. */
 char *split_input(const uint8_t *data, size_t size);
 
 #endif

@@ -21,7 +21,7 @@ FILE *__wrap_fopen(const char *name, const char *mode)
 {
 	if (strcmp(mode, "re")) /* libFuzzer's own */
 		return __real_fopen(name, mode);
-	/* No file of 0 bytes: fmemopen() refuses it. */
+	/* fmemopen() refuses a file of 0 bytes. */
 	return file_size ? fmemopen((void *)(uintptr_t)file, file_size, "r")
 			 : fmemopen((char[]){ "\n" }, 1, "r");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mountinfo(5), asked for a path. */
+/* mountinfo(5), searched for a path. */
 #include "fuzz.h"
 #include "host/mounts.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The walk over TCP options against the reference. */
+/* The walk over TCP options, compared with the reference. */
 #include "fuzz.h"
 #include "options_reference.h"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* LIST, and the services(5) that it is read with. */
+/* LIST, and the services(5) that is used to read it. */
 #include "fuzz.h"
 #include "ports.h"
 #include "report.h"
 
 #include <errno.h>
 
-/* What an accepted list looks like, at the least. */
+/* The least that an accepted list looks like. */
 static void check_form(char *text)
 {
 	for (char *save = NULL, *item = strtok_r(text, ",", &save); item;
@@ -22,8 +22,8 @@ static void check_form(char *text)
 	}
 }
 
-/* Every role that any port has. Without the fuzzer's look at each comparison, which took
- * longer than all else. */
+/* The roles of all ports combined. Without the fuzzer's instrumentation of each
+ * comparison, which took longer than everything else. */
 __attribute__((no_sanitize("address", "coverage"))) static uint64_t
 roles_of_all(const struct port_list *list)
 {

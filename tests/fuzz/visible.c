@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names that come from anyone, in a buffer of any size (the first byte). */
+/* Names from any source, in a buffer of any size (the first byte). */
 #include "fuzz.h"
 #include "report.h"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is made of the tarball, by `make`, dpkg-buildpackage and rpmbuild: the suite `package` of tests/check."""
+"""What is built from the tarball with `make`, dpkg-buildpackage and rpmbuild: the suite `package`
+of tests/check."""
 
 import os
 import subprocess
@@ -11,7 +12,7 @@ JOBS = f"-j{os.cpu_count()}"
 
 
 def run(*command, cwd, **changes):
-    """Its output; changes are of the environment, None unsets."""
+    """Returns the output. changes: environment variables, None unsets."""
     env = {k: v for k, v in {**os.environ, **changes}.items() if v is not None}
     result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{command}: {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
@@ -25,7 +26,7 @@ def version():
 
 @pytest.fixture(scope="session")
 def committed(tmp_path_factory):
-    """A repository of one commit: the tree as it is, committed or not."""
+    """A repository with one commit: the tree as it is now, committed or not."""
     tree = tmp_path_factory.mktemp("committed")
     run("sh", "-c", 'git ls-files -z --cached --others --exclude-standard | '
         'xargs -0 sh -c \'for f; do [ ! -e "$f" ] || printf "%s\\0" "$f"; done\' sh | '
@@ -33,7 +34,7 @@ def committed(tmp_path_factory):
     run("git", "init", "-q", cwd=tree)
     run("git", "add", "-A", cwd=tree)
     who = {f"GIT_{role}_{what}": "tests@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    # As a maintainer who signs commits, without the key: nothing of the build may ask for it.
+    # As for a maintainer who signs commits, without the key: the build must not ask for it.
     run("git", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "tree", cwd=tree, **who,
         GIT_AUTHOR_DATE="2026-11-22T12:00:00Z", GIT_COMMITTER_DATE="2026-11-22T12:00:00Z")
     return tree
@@ -46,7 +47,7 @@ def tarball(committed):
 
 @pytest.fixture(scope="session")
 def no_git(tmp_path_factory):
-    """A PATH on which git and gpg say that they were called, and fail."""
+    """A PATH on which git and gpg report that they were called, and fail."""
     where = tmp_path_factory.mktemp("no-git")
     for name in ("git", "gpg", "gpg2", "debsign"):
         (where / name).write_text(f"#!/bin/sh\necho called: {name} \"$@\" >>{where}/called\nexit 1\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The same sources make the same bytes: in another directory, at another time of the day and of the
-calendar, in another language, by another user's habits. From the tarball alone, without git."""
+"""The same sources give the same bytes: in another directory, at another time and date, in another
+language, with another user's settings. From the tarball alone, without git."""
 
 import glob
 import os
@@ -9,13 +9,13 @@ import stat
 
 from conftest import JOBS, REPO, run, version
 
-# What differs between two machines that build.
+# The differences between two machines that build.
 HERE = {"TZ": "UTC", "LC_ALL": "C", "HOME": "/", "umask": "022"}
 THERE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "umask": "027"}
 
 
 def build(tarball, parent, script, habits, path):
-    """Runs script in what the tarball has, unpacked in parent, and says where."""
+    """Unpacks the tarball in parent, runs script there, and returns the directory."""
     os.makedirs(parent)
     name = f"mptcp-mail-attach-{version()}"
     run("sh", "-ec", f"umask {habits['umask']}; tar --no-same-permissions -xf {tarball}; cd {name}\n{script}", cwd=parent,
@@ -24,7 +24,7 @@ def build(tarball, parent, script, habits, path):
 
 
 def files(root):
-    """{name: (mode, bytes or link)} of all below root."""
+    """{name: (mode, bytes or link)} of everything below root."""
     found = {}
     for directory, subdirectories, names in os.walk(root):
         for name in subdirectories + names:
@@ -48,8 +48,8 @@ def assert_same(one, other):
 
 
 def test_the_tarball(committed, tarball, no_git):
-    """Twice the same; nothing in it is newer than the commit; git is asked for nothing but the archive, and
-    nothing is signed."""
+    """Building it twice gives the same bytes. Nothing in it is newer than the commit. git is
+    called only for the archive, and nothing is signed."""
     first = open(tarball, "rb").read()
     run("sh", "-ec", "umask 077; make -s dist", cwd=committed, TZ=THERE["TZ"], LC_ALL=THERE["LC_ALL"])
     assert open(tarball, "rb").read() == first
@@ -58,7 +58,7 @@ def test_the_tarball(committed, tarball, no_git):
 
 
 def test_installed_files(tarball, no_git, tmp_path):
-    """What `make` and `make install` leave, from two directories."""
+    """The files from `make` and `make install`, built in two directories."""
     script = f"make {JOBS} all man && make install DESTDIR=$PWD/root"
     one = build(tarball, f"{tmp_path}/a", script, HERE, no_git)
     other = build(tarball, f"{tmp_path}/another/directory-that-is-deeper", script, THERE, no_git)
@@ -78,7 +78,7 @@ def test_the_page_has_the_date_of_the_release(tarball, no_git, tmp_path):
 
 
 def test_the_debian_package(tarball, no_git, tmp_path):
-    """And that with debugging symbols."""
+    """Together with the package of debugging symbols."""
     script = "dpkg-buildpackage -us -uc -b"
     made = []
     for parent, habits in ((f"{tmp_path}/a", HERE), (f"{tmp_path}/another/directory", THERE)):

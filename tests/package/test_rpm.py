@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""packaging/rpm: built by Debian's rpmbuild from the tarball of `make dist`, read by rpmlint, and its
-scriptlets run by rpm on a copy of this machine's files: an overlay, chroot into it, gone with its namespace."""
+"""packaging/rpm: built with Debian's rpmbuild from the tarball of `make dist`, and checked with
+rpmlint. rpm runs its scriptlets on a copy of this machine's files: in a chroot into an overlay,
+which disappears with its namespace."""
 
 import glob
 import os
@@ -17,7 +18,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 @pytest.fixture(scope="module")
 def rpmbuild(tarball, no_git, tmp_path_factory):
     def build(name, *words):
-        """The packages by rpmbuild, below a directory of this name. No build dependency is an rpm here."""
+        """Builds the packages with rpmbuild, below a directory of this name. No build dependency
+        is installed as an rpm here."""
         top = tmp_path_factory.mktemp(name)
         run("rpmbuild", "--nodeps", "--load", f"{HERE}/rpm.macros", "--define", f"_topdir {top}", *words, "-ta", tarball,
             cwd=top, PATH=no_git)
@@ -42,7 +44,8 @@ def test_rpmlint(this):
 
 def test_the_same_bytes(this, rpmbuild):
     other = rpmbuild("another-directory-with-a-longer-name")
-    # Not all of the header: it names the source package, which has the time at which the spec was unpacked.
+    # Not the whole header: it names the source package, which contains the time at which the spec
+    # was unpacked.
     payload = [run("sh", "-c", 'rpm2cpio "$0" | sha256sum; rpm -qp --scripts --requires --dump "$0"', binary(p), cwd="/")
                for p in (this, other)]
     assert payload[0] == payload[1]
@@ -59,13 +62,14 @@ def test_requires_the_libraries_that_are_linked(this):
         assert f"{library}()(64bit)" in needs
 
 
-# timeout and systemctl say what they were called with. FAIL: what timeout then exits with.
+# timeout and systemctl print their arguments. FAIL: the exit code of timeout.
 OVERLAY = r"""
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 cd "$1/root"
-mkdir -p run/systemd/system packages
+mkdir -p run/systemd/system packages upper
+mount --bind "$1/upper" upper # what differs from this machine
 cp "$2" packages/this.rpm
 cp "$3" packages/next.rpm
 for name in timeout systemctl; do
@@ -88,12 +92,12 @@ def rpm(this, next_version, tmp_path):
         pytest.skip("not root: mounts and chroot")
 
     def script(text):
-        """What rpm and its scriptlets print and call, by steps."""
+        """The output of rpm and its scriptlets, and what they call, split into steps."""
         body = text.replace("STEP", "echo ==; cat /called 2>/dev/null || :; rm -f /called; echo ==")
         result = subprocess.run(["unshare", "-m", "sh", "-ec", OVERLAY, "sh", tmp_path, binary(this), next_version, body],
                                 capture_output=True, text=True, check=False, timeout=120)
         assert result.returncode == 0, result.stdout + result.stderr
-        # Debian's rpm says that Debian has another package manager.
+        # Debian's rpm warns that Debian has another package manager.
         return re.sub("^rpm: .*\n", "", result.stdout, flags=re.M).split("==\n")
     return script
 
@@ -117,14 +121,14 @@ def test_upgrade_refreshes_what_is_attached(rpm):
     assert called[1] == RELOAD, "nothing attached"
     assert called[2] == REFRESH + RELOAD
     assert told[:3] == ["", "", ""]
-    # A refresh that fails is told of, and the upgrade is done.
+    # A failed refresh is reported, and the upgrade completes.
     assert called[3] == REFRESH + RELOAD
     assert told[3] == "mptcp-mail-attach: attached services keep the programs of the version before; see above\n"
     assert called[4] == "", "an image that is built: the kernel is another's"
 
 
 def test_erase_undoes(rpm):
-    """Nothing stays attached, nothing of --enable stays, and what others wrote does."""
+    """Nothing stays attached, and of --enable nothing is left; other people's files stay."""
     said = rpm(f"""
         {I} -i packages/this.rpm; STEP
         mkdir -p /sys/fs/bpf/mptcp-mail /etc/systemd/system/a.service.d /etc/systemd/system/b.service.d
@@ -132,7 +136,7 @@ def test_erase_undoes(rpm):
         touch /etc/systemd/system/b.service.d/mptcp-mail-attach.conf
         rpm -e mptcp-mail-attach; STEP
         ls /etc/systemd/system/a.service.d /etc/systemd/system/b.service.d /etc/mptcp-mail-attach 2>&1 || :
-        find / -xdev -name '*mptcp-mail*' -not -path '/sys/*' -not -path '{REPO}*' -not -path '/tmp/*' -not -path '/work/*' """)
+        find /upper -name '*mptcp-mail*' -not -type c -not -path '/upper/sys/*' """)
     assert said[3] == DETACH + RELOAD
     assert "a.service.d': No such file" in said[4] and "/etc/mptcp-mail-attach': No such file" in said[4]
     assert "b.service.d:\nown.conf\n" in said[4]
@@ -140,7 +144,8 @@ def test_erase_undoes(rpm):
 
 
 def test_erase_leaves_the_runtime_that_docker_names(rpm):
-    """Its containers would not start without it. Installed again, it is the package's once more."""
+    """Without it, containers that name it would not start. A new installation makes it the
+    package's own again."""
     said = rpm(f"""
         {I} -i packages/this.rpm; STEP
         mkdir -p /etc/docker

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For CBMC: the walk over whole headers against the reference, for all of up to
- * PROOF_BYTES bytes of options, whatever is in them and behind them. Asked of
- * one byte that may be any. The solver's time grows eightfold when the bytes
- * double: option.c proves the same for 40 bytes, by induction.
+ * For CBMC: compares the walk over whole headers with the reference, for up to
+ * PROOF_BYTES bytes of options, with any content there and after them. The check is
+ * about one byte, which may be any. Doubling the bytes takes the solver eight times as
+ * long: option.c proves the same for 40 bytes, by induction.
  */
 #include "options_reference.h"
 

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For CBMC: the walk over one option, anywhere in any header of up to 40 bytes
- * of options. By induction over the options this is the walk over the header:
+ * For CBMC: the walk over one option, anywhere in any header of up to 40 bytes of
+ * options. By induction over the options this proves the walk over the header:
  *
- * - It begins at byte 0 with left == 0.
+ * - It starts at byte 0 with left == 0.
  * - From an option's first byte with left == 0, whatever wipe and found are from
- *   earlier ones, it goes through just the bytes of the option that the
- *   reference sees there, and comes to the next one's first byte with left == 0;
- *   or it is done, where the reference says that the options end.
- * - At each option it changes nothing but that option's own bytes, and those
- *   only if it is MP_CAPABLE.
+ *   earlier options, it passes exactly the bytes of the option that the reference finds
+ *   there, and reaches the next option's first byte with left == 0; or it is done,
+ *   where the reference says that the options end.
+ * - At each option it changes no bytes except that option's own, and those only if it
+ *   is MP_CAPABLE.
  *
- * An option has at least one byte, and so the walk ends.
+ * An option has at least one byte, so the walk ends.
  */
 #include "options_reference.h"
 
-/* AT: the first byte of the option. A number for the solver: a run for each. */
+/* AT: the first byte of the option. A constant, for the solver's sake: one run for each
+ * value. */
 
 unsigned char nondet_uchar(void);
 unsigned int nondet_uint(void);

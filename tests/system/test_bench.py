@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""bench/page takes the figures of a part in the declared form, and in no other."""
+"""bench/page accepts a part's figures only in the declared form."""
 
 import copy
 import json

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""bench/mail: what it makes of its samples, and that it takes none of connections that spoke
-something else than the row says."""
+"""bench/mail: what it computes from its samples; and it rejects connections that spoke something
+else than the row says."""
 
 import json
 import os

@@ -18,7 +18,7 @@ TRACING, FENTRY = 26, 24
 
 
 def load_fentry(btf_id):
-    """r0 = 0; exit on a function of the kernel: the errno, or 0."""
+    """Loads "r0 = 0; exit" on a kernel function: the errno, or 0."""
     code = struct.pack("=BBhi", 0xb7, 0, 0, 0) + struct.pack("=BBhi", 0x95, 0, 0, 0)
     text, gpl = (ctypes.create_string_buffer(b) for b in (code, b"GPL"))
     attr = bytearray(128)
@@ -33,7 +33,7 @@ def load_fentry(btf_id):
 
 
 def test_trampolines_refused():
-    """This machine's own refusal, and not blamed on the hook or on our program."""
+    """--check names this machine's own refusal, and blames neither the hook nor our program."""
     if not has_hook():
         pytest.skip("this kernel has no hook")
     types = run(["bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux"]).out

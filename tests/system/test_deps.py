@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""scripts/deps on other distributions: their /etc/os-release is mounted over the own one, and apt-get and
-dpkg-query are ours, so nothing is installed."""
+"""scripts/deps on other distributions: their /etc/os-release is mounted over this machine's, and
+apt-get and dpkg-query are stubs, so nothing is installed."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 REPO = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
-# Their /etc/os-release, shortened.
+# The distributions' /etc/os-release, shortened.
 OS = {
     "fedora": 'ID=fedora\nVERSION_ID=43\nPRETTY_NAME="Fedora Linux 43"\n',
     "rocky": 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"\nPRETTY_NAME="Rocky Linux 10.0"\n',
@@ -22,7 +22,7 @@ OS = {
     "ubuntu-25": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="25.10"\nVERSION_CODENAME=questing\n',
     "devuan": 'ID=devuan\nID_LIKE=debian\nVERSION_ID="6"\nVERSION_CODENAME=excalibur\n',
 }
-# What dpkg knows after apt-get install: each package, of this version.
+# What dpkg knows after apt-get install: each package, with this version.
 STUBS = {
     "apt-get": 'case "$*" in *" install "*) echo "$@" >>$0.log; for w; do case $w in [a-z]*) echo "ii $w $VERSION";; esac; '
                'done >>$0.installed ;; indextargets*) . /etc/os-release; echo "Packages|main|$VERSION_CODENAME|http://mirror.example/" ;; esac',
@@ -50,7 +50,7 @@ def deps(tmp_path):
     return on
 
 
-# One word of each that only it has.
+# For each, one package that only it has.
 @pytest.mark.parametrize("name, command, own", [
     ("fedora", "dnf install", "jansson-devel"), ("rocky", "dnf install", "kernel-headers"),
     ("opensuse", "zypper install", "linux-glibc-devel"), ("arch", "pacman -S --needed", "bpf"), ("alpine", "apk add", "musl-dev")])
@@ -69,7 +69,7 @@ def test_names_are_printed(deps, name, command, own):
 
 
 def test_what_is_not_known_is_refused(deps):
-    """And what only Debian has: the guests of the tests."""
+    """Also refused: the tests' guests, which need Debian."""
     for name, group in (("gentoo", "build"), ("mint", "build"), ("fedora", "vm"), ("alpine", "test")):
         result = deps(name, group)
         assert result.returncode == 1 and result.stdout == "", name
@@ -88,7 +88,7 @@ def test_installed_by_debians_names(deps, name, bpftool):
 
 
 def test_a_release_that_is_too_old_is_told(deps):
-    """What apt-get installed is looked at."""
+    """What apt-get has installed is checked."""
     result = deps("ubuntu-24", "build", version="1:0.5")
     assert result.returncode == 1
     assert "ubuntu-24.04 has too old a version of: libbpf-dev" in result.stderr and "libbpf-dev>=1:1.3" in result.stderr

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is written about the command agrees with the command: --help, the manual
-page, the completion, the installed files, the versions. Needs no kernel of ours."""
+"""The documentation agrees with the command: --help, the manual page, the completion, the
+installed files, the versions. Needs none of our test kernels."""
 
+import glob
 import itertools
 import json
 import os
@@ -24,7 +25,7 @@ def text(path):
 
 
 def tool(*args):
-    """As an ordinary user, so that nothing happens whatever is asked for."""
+    """Runs it as an ordinary user, so that no option can change anything."""
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     return subprocess.run([TOOL, *args], capture_output=True, text=True, timeout=20, check=False,
                           cwd="/", **user)
@@ -32,16 +33,16 @@ def tool(*args):
 
 @pytest.fixture(scope="module")
 def options():
-    """{"--port": (letter or "", argument or "")} from --help, which is made from
-    the table of options itself."""
-    found = re.findall(r"^ +(?:-(\w),)? +(--[a-z-]+)(?: (\S+))?(?:  |$)", tool("--help").stdout, re.M)
+    """{"--port": (letter or "", argument or "")} from --help, which the tool prints from the table
+    of options itself."""
+    found = re.findall(r"^[a-z]* +(?:-(\w),)? +(--[a-z-]+)(?: (\S+))?(?:  |$)", tool("--help").stdout, re.M)
     assert len(found) > 10
     return {name: (letter and f"-{letter}", argument) for letter, name, argument in found}
 
 
 @pytest.fixture(scope="module")
 def modes(options):
-    """The options that choose a mode: two of them do not go together."""
+    """The options that choose a mode; two of them exclude each other."""
     return [o for o in options if "one mode at a time" in
             tool(*call(o, options), *call("--help" if o != "--help" else "--version", options)).stderr]
 
@@ -96,8 +97,8 @@ def test_synopsis_has_every_option(page, options):
 
 
 def test_synopsis_says_what_goes_together(page, options, modes):
-    """Each line of the synopsis against the tool: an option that it has is taken
-    with that mode, and one that it has not is refused."""
+    """Tries each line of the synopsis with the tool: options that it lists are accepted with that
+    mode, and all others are refused."""
     for line in plain(section(page, "SYNOPSIS")).strip().split("\n\n"):
         named = re.findall(r"--[a-z-]+", line)
         for mode in [o for o in named if o in modes or o == "--cgroup"][:2 if " | " in line else 1]:
@@ -142,7 +143,7 @@ def test_page_renders():
 # The completion
 
 def complete(line, **files):
-    """What bash offers behind line. files: what stands in for commands."""
+    """What bash offers to complete line. files: output that replaces commands."""
     words = re.split(r"(?<=[=:@])|(?=[=:@])|\s+", line)
     script = "".join(f"{name}() {{ cat <<'EOF'\n{out}\nEOF\n}}\n" for name, out in files.items()) + f"""
         compopt() {{ :; }}
@@ -199,7 +200,7 @@ def test_completion_of_cgroups(tmp_path):
     assert complete(f"mptcp-mail-attach --detach --cgroup {tmp_path}/sys") == [f"{tmp_path}/system.slice/"]
 
 
-# What is installed, and versions
+# Installed files, and versions
 
 def test_install_and_uninstall(tmp_path):
     def make(goal):
@@ -208,7 +209,7 @@ def test_install_and_uninstall(tmp_path):
         return sorted(os.path.relpath(os.path.join(d, f), f"{tmp_path}/opt/x y")
                       for d, _, files in os.walk(tmp_path) for f in files)
     names = make("install")
-    # Where others look for them, whatever the prefix.
+    # Other programs look for them there, whatever the prefix.
     elsewhere = [os.path.relpath(f"{tmp_path}/{name}", f"{tmp_path}/opt/x y") for name in (
         "etc/mptcp-mail-attach/runtime", "usr/share/containers/oci/hooks.d/50-mptcp-mail-attach.json")]
     assert names[:2] == elsewhere
@@ -244,7 +245,7 @@ def test_one_version():
 
 
 def test_readme_has_the_measured_figures():
-    """Of more than one path, as make figures left them."""
+    """Those of more than one path, as make figures left them."""
     with open(f"{REPO}/docs/figures/paths.json") as f:
         figures = json.load(f)
     told = re.search(r"The longest stall was ([\d.]+) s where .* and ([\d.]+) s where .* Two paths carried\s"
@@ -275,8 +276,17 @@ def test_servers_that_the_readme_names_were_tried():
     assert "FAILED" not in table
 
 
+def test_security_names_every_program():
+    programs = set()
+    for path in glob.glob(f"{REPO}/bpf/*.bpf.c"):
+        with open(path, encoding="utf-8") as f:
+            programs |= set(re.findall(r'^SEC\("(?!license|\.maps).*\nint (?:BPF_PROG\()?(\w+)', f.read(), re.M))
+    assert len(programs) > 12
+    assert programs - set(re.findall(r"`(\w+)`", text("SECURITY.md"))) == set()
+
+
 def test_dist(tmp_path):
-    """What make dist packs is what the package is built from: all that is committed."""
+    """make dist packs everything that is committed, and the package is built from that."""
     if not shutil.which("git"):
         pytest.skip("no git")
     listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", "-z", "HEAD"], cwd=REPO, check=False,

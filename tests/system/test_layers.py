@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The house: a file uses only what lies on the floors below its own, no two files use each
-other, a view knows only what was read, and the README's tree is the real one."""
+"""The architecture: a file uses only the floors below its own, no two files use each other, a view
+knows only what was read, and the README's tree is the real one."""
 
 import collections
 import os
@@ -11,8 +11,8 @@ import pytest
 
 TOP = os.path.join(os.path.dirname(__file__), "..", "..")
 DIRS = "include", "bpf", "loader", "bench"
-# From the roof down. A room is a directory of loader/, or what lies beside them. Rooms on one
-# floor do not know each other; on the ground floor there are files, not rooms.
+# From top to bottom. A room is a directory of loader/, or a file beside them. Rooms on the same
+# floor do not know each other; the ground floor has files, not rooms.
 FLOORS = (
     {"main"},
     {"cli", "modes", "status", "check", "audit", "connections"},
@@ -23,9 +23,9 @@ FLOORS = (
 GROUND = len(FLOORS) - 1
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 VIEWS = "text", "json", "openmetrics"
-READINGS = "reading", "results"  # what a view may know of its room
+READINGS = "reading", "results"  # what a view may include from its room
 
-# C, as clang-format leaves it: a function's type and name, and the rest of its definition.
+# C as formatted by clang-format: a function's type and name, and the rest of its definition.
 NAME, BODY = r"[\w \*]*?\b(\w+)\(", r"[^;{}]*\)\n\{"
 
 
@@ -44,7 +44,7 @@ def read(name):
 
 
 def find(including, included):
-    """The file that #include "…" means; None: one that is generated."""
+    """The file that #include "…" names; None: a generated one."""
     places = (os.path.dirname(including), "include", "bpf", "loader")
     return next((name for name in (os.path.join(place, included) for place in places) if name in FILES), None)
 
@@ -54,17 +54,17 @@ INCLUDES = {name: [found for found in (find(name, text) for text in re.findall(r
 
 
 def unit(name):
-    """A file and its header are one: "loader/host/netns"."""
+    """A file and its header are one unit: "loader/host/netns"."""
     return re.sub(r"(\.bpf)?\.[ch]$", "", name)
 
 
 def room(name):
-    """Of a file or unit of loader/."""
+    """The room of a file or unit of loader/."""
     return unit(name).split("/")[1]
 
 
 def too_high(user, used):
-    """Whether a file of loader/ may not use that other one."""
+    """Whether one file of loader/ must not use the other."""
     if not (user.startswith("loader/") and used.startswith("loader/")) or room(user) == room(used):
         return False
     mine, other = FLOOR[room(user)], FLOOR[room(used)]
@@ -72,7 +72,7 @@ def too_high(user, used):
 
 
 def circle(uses):
-    """A way that comes back to where it began, or None."""
+    """A cycle, or None."""
     done = set()
 
     def follow(name, way):
@@ -106,7 +106,8 @@ def test_no_files_include_each_other():
 
 @pytest.mark.parametrize("header", [name for name in FILES if name.endswith(".h") and name[:-1] + "c" in FILES])
 def test_a_header_declares_what_its_file_defines(header):
-    """Else what includes the one uses the other, and nothing above sees it."""
+    """Otherwise an include of one file would be a use of another, and this test would not see
+    it."""
     code = re.sub(r"(?s)/\*.*?\*/", "", read(header))
     declared = re.findall(rf"^(?!typedef)[a-z]{NAME}(?!\*)[^;{{}}]*\)[^;{{}}]*;", code, re.M)
     defined = re.findall(rf"^(?!static)[a-z]{NAME}{BODY}", read(header[:-1] + "c"), re.M)
@@ -114,7 +115,7 @@ def test_a_header_declares_what_its_file_defines(header):
 
 
 def symbols(names):
-    """{file of loader/: (what its object defines for others, what it wants of them)}"""
+    """{file of loader/: (symbols that its object defines, symbols that it needs)}"""
     objects = {os.path.join(TOP, "build", unit(name) + ".o"): unit(name) for name in names}
     out = subprocess.run(["nm", "--extern-only", "--print-file-name", *objects], check=True, capture_output=True, text=True)
     found = {name: (set(), set()) for name in objects.values()}
@@ -126,7 +127,7 @@ def symbols(names):
 
 
 def test_no_file_calls_a_higher_one_or_in_a_circle():
-    """As the linker sees it: a header may belong to several files."""
+    """As the linker sees it, because several files may share a header."""
     objects = symbols(name for name in FILES if name.startswith("loader/") and name.endswith(".c"))
     owner = {symbol: name for name, (defines, _) in objects.items() for symbol in defines}
     calls = {name: {owner[symbol] for symbol in wants if symbol in owner} - {name} for name, (_, wants) in objects.items()}
@@ -136,7 +137,7 @@ def test_no_file_calls_a_higher_one_or_in_a_circle():
 
 
 def test_no_two_files_give_a_name_two_meanings():
-    """Of the functions that only their file sees: who reads one name knows whose it is."""
+    """For functions with internal linkage: whoever reads a name knows which one it is."""
     owners = collections.defaultdict(set)
     for name in FILES:
         if name.startswith("loader/"):

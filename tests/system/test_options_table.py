@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/options.md is what tests/vm/test_options.py measured."""
+"""docs/options.md has what tests/vm/test_options.py measured."""
 
 import importlib.machinery
 import importlib.util
@@ -32,7 +32,7 @@ def test_page():
 
 
 def test_what_check_names():
-    """REPAIR_LACKS: what fails before connect() on any kernel."""
+    """REPAIR_LACKS: options that fail before connect() on every kernel."""
     named = re.search(r'#define REPAIR_LACKS((?:\s*\\?\s*"[^"]*")+)', text("loader/attached/repair.h")).group(1)
     named = "".join(re.findall(r'"([^"]*)"', named)).split(", ")
     fails = {name for rows in json.loads(text("docs/options.json")).values() for name, row in rows.items()

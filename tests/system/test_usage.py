@@ -65,7 +65,7 @@ def test_bad_input(args, message):
 
 
 def test_bad_inputs_are_told_apart():
-    """And the list of them is as long as it was."""
+    """Also, their number does not shrink."""
     listed = list(bad_inputs())
     assert len({str(p.values[0]) for p in listed}) == len({p.id for p in listed}) == len(listed) >= 200
 
@@ -74,7 +74,7 @@ def test_bad_inputs_are_told_apart():
 @pytest.mark.parametrize("link, args", [("{}", []), ("{}", ["t.service"]), ("{}/t.service", [])],
                          ids=["to the mount", "to the mount, and a path", "to a cgroup"])
 def test_symbolic_link(tmp_path, link, args):
-    """Where it points to may change between two looks: only the path inside the mount counts."""
+    """Its target may change between two lookups, so only the path inside the mount counts."""
     made = tmp_path / "link"
     made.symlink_to(link.format(MOUNT))
     refused(["--cgroup", os.path.join(made, *args)], 2, f"{made}", "not inside a cgroup2 mount")
@@ -117,8 +117,8 @@ def test_no_cgroup2_mounted():
 @needs_root
 @needs_cgroup2
 def test_trampolines_refused(tmp_path):
-    """Where this very machine refuses them (EPERM). Elsewhere an attach would be
-    one: a guest does that, with the error injected (test_robust)."""
+    """If this machine refuses them (EPERM). On others this would attach; test_robust does that in
+    a guest, with the error injected."""
     with open("/sys/kernel/btf/vmlinux", "rb") as f:
         if b"update_socket_protocol" not in f.read():
             pytest.skip("this kernel has no hook")

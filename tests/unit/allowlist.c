@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Entries of the map `ports` under --port, --allow and --deny, and edits of
- * the map with their undo. The map is the linker's --wrap of bpf_map_*. */
+/* Entries of the map `ports` under --port, --allow and --deny, and edits of the map
+ * with their undo. The linker's --wrap of bpf_map_* provides the map. */
 #include "suite.h"
 #include "fault_text.h"
 #include "ports.h"
@@ -24,8 +24,8 @@ struct step {
 	uint8_t roles;
 };
 
-/* Steps one after another on a port without an entry, and what may speak
- * MPTCP after the last. The bits beside the roles are the loader's own. */
+/* Successive steps on a port without an entry, and the roles that may speak MPTCP after
+ * the last one. Bits other than the roles are private to the loader. */
 static const struct row {
 	const char *name;
 	int own, all;
@@ -112,7 +112,7 @@ static void results_in(void **state)
 	assert_int_equal(own & ~(MMA_ROLE_BOTH | MMA_ROLE_BOTH << 4), 0);
 }
 
-/* What the contract tells bpftool users: plain numbers, wherever they suffice. */
+/* What the contract promises to bpftool users: plain numbers, wherever they suffice. */
 static void plain_numbers(void **state)
 {
 	(void)state;
@@ -123,10 +123,10 @@ static void plain_numbers(void **state)
 	assert_int_equal(ports_denied(NONE, NONE, B), 0);
 }
 
-/* The map: MMA_MAX_PORTS entries, and a write that fails. */
+/* The map: MMA_MAX_PORTS entries, and one write that fails. */
 static int16_t map[MMA_MAX_PORTS];
-static int writes, fail_at; /* fail_at: the write that fails, 0: none */
-static int unreadable; /* the port whose entry cannot be read, 0: none */
+static int writes, fail_at; /* fail_at: the write that fails; 0: none */
+static int unreadable; /* the port whose entry cannot be read; 0: none */
 
 int __wrap_bpf_map_lookup_elem(int fd, const void *key, void *value);
 int __wrap_bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags);
@@ -256,7 +256,7 @@ static void a_failed_edit_changes_nothing(void **state)
 	assert_memory_equal(before, map, sizeof(map));
 }
 
-/* Not the same as one that has no entry, which a --port would raise. */
+/* That differs from a port without an entry, which --port would raise. */
 static void an_unreadable_entry_changes_nothing(void **state)
 {
 	static int16_t before[MMA_MAX_PORTS];
@@ -271,6 +271,33 @@ static void an_unreadable_entry_changes_nothing(void **state)
 	fault_drop();
 }
 
+/* Wherever they are: ports_edit() searches the list in strides. */
+static void an_edit_finds_every_port(void **state)
+{
+	(void)state;
+	start("all");
+	list.roles[MMA_PORT_ALL] = 0;
+	for (uint32_t first = 0; first < MMA_MAX_PORTS; first += first < 40 ? 1 : 977) {
+		for (uint32_t second = first; second < first + 20; second++) {
+			uint16_t ports[] = { (uint16_t)first, (uint16_t)second, UINT16_MAX };
+
+			writes = 0;
+			for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+				list.roles[ports[i]] = L;
+			assert_int_equal(ports_edit(3, &list, ports_added, NULL), 0);
+			for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+				if (list.roles[ports[i]]) { /* otherwise a duplicate */
+					assert_int_equal(map[ports[i]], L);
+					writes--;
+				}
+				list.roles[ports[i]] = 0;
+				map[ports[i]] = NONE;
+			}
+			assert_int_equal(writes, 0);
+		}
+	}
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -279,6 +306,7 @@ int main(void)
 	add_test(&suite, "values are the contract's plain numbers", plain_numbers, NULL);
 	add_test(&suite, "an edit touches the listed ports alone", edits_the_listed_ports_alone,
 		 NULL);
+	add_test(&suite, "an edit finds every port", an_edit_finds_every_port, NULL);
 	add_test(&suite, "an edit writes only what changes", writes_only_what_changes, NULL);
 	add_test(&suite, "an edit of one port keeps what all gave it",
 		 all_counts_for_a_port_without_entry, NULL);

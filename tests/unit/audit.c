@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What --audit makes of what it saw: the suggested lists, the table, JSON. */
+/* How --audit presents what it saw: the suggested lists, the table, JSON. */
 #include "audit/json.h"
 #include "audit/reading.h"
 #include "audit/text.h"
@@ -162,13 +162,14 @@ static void prints_nothing_seen(void **state)
 	(void)state;
 	begin(&rows[0]);
 	report.lost = 3;
-	assert_string_equal(printed(audit_print_text),
-			    "/system.slice/x.service, watched for 0 s\n"
-			    "\n"
-			    "no listener, and no TCP connection\n"
-			    "\n"
-			    "Suggested: nothing: no port was listened on that others reach\n"
-			    "3 events had no room and are missing\n");
+	assert_string_equal(
+		printed(audit_print_text),
+		"/system.slice/x.service, watched for 0 s\n"
+		"\n"
+		"no listener, and no TCP connection\n"
+		"\n"
+		"Suggested: nothing: the service listened on no port that others can reach\n"
+		"3 events had no room and are missing\n");
 }
 
 static void wraps_what_is_left_out(void **state)
@@ -190,8 +191,8 @@ static void wraps_what_is_left_out(void **state)
 	audit_free(&report);
 }
 
-/* A listener found by sock_diag whose command nobody could tell, and the same
- * as the program saw it. */
+/* A listener found by sock_diag whose command is unknown, and the same one as the
+ * program saw it. */
 static void a_nameless_row_gives_way(void **state)
 {
 	struct audit_row nameless = { .port = 25, .role = MMA_ROLE_LISTEN, .existing = true };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PATH of --cgroup, on a machine whose mounts and own cgroup are the test's. */
+/* PATH of --cgroup, on a machine whose mounts and own cgroup are set by the test. */
 #include "host/cgroup_path.h"
 #include "suite.h"
 #include "fake_files.h"
@@ -18,7 +18,7 @@
 	     "30 29 0:26 / /sys/fs/cgroup/unified rw - cgroup2 c rw\n" \
 	     "31 29 0:27 / /sys/fs/cgroup/pids rw - cgroup c rw,pids\n"
 #define V1 ROOT "31 22 0:27 / /sys/fs/cgroup/pids rw - cgroup c rw,pids\n"
-/* A subtree that was bind-mounted, as in a container with the host's cgroups. */
+/* A bind-mounted subtree, as in a container with the host's cgroups. */
 #define SUBTREE ROOT "30 22 0:26 /machine.slice/c1 /sys/fs/cgroup rw - cgroup2 c rw\n"
 /* The same from inside a cgroup namespace below it. */
 #define ABOVE ROOT "30 22 0:26 /../.. /sys/fs/cgroup rw - cgroup2 c rw\n"
@@ -177,7 +177,7 @@ static void resolves(void **state)
 	assert_string_equal(cgroup.key.path, row->key);
 	assert_string_equal(cgroup.dir, row->dir);
 	assert_false(cgroup.by_id);
-	/* A key of a hash: all of it counts. */
+	/* The whole key of a hash counts. */
 	snprintf(key.path, sizeof(key.path), "%s", row->key);
 	assert_memory_equal(&cgroup.key, &key, sizeof(key));
 	assert_int_equal(cgroup_of_key(&key, &again, &there), 0);
@@ -198,7 +198,7 @@ static void refuses(void **state)
 	assert_string_equal(text, row->message);
 }
 
-/* In another mount namespace, or a chroot, nothing is to be mounted. */
+/* In another mount namespace or in a chroot, nothing may be mounted. */
 static void elsewhere(void **state)
 {
 	static const struct {
@@ -221,7 +221,7 @@ static void elsewhere(void **state)
 	}
 }
 
-/* Where it cannot be told whether a cgroup is there, nobody is told that it is gone. */
+/* If the tool cannot know whether a cgroup exists, it does not report that it is gone. */
 static void key_without_cgroup2(void **state)
 {
 	struct mma_path_key key = { "id:4711" };
@@ -237,7 +237,7 @@ static void key_without_cgroup2(void **state)
 	assert_string_equal(text, NO_CGROUP2);
 }
 
-/* The longest path that a key holds, and follow can tell from a cut one. */
+/* The longest path that fits into a key, and that follow can tell from a truncated one. */
 static void length(void **state)
 {
 	char path[MMA_PATH_SIZE + 1], text[8192];
@@ -247,7 +247,7 @@ static void length(void **state)
 	memset(path, 'x', sizeof(path));
 	path[NAME_MAX] = '/';
 	machine(UNIFIED, "");
-	path[MMA_PATH_SIZE - 3] = '\0'; /* and the slash in front: 510 bytes */
+	path[MMA_PATH_SIZE - 3] = '\0'; /* with the slash in front: 510 bytes */
 	assert_int_equal(cgroup_resolve(path, &cgroup), 0);
 	assert_int_equal(strlen(cgroup.key.path), MMA_PATH_SIZE - 2);
 	path[MMA_PATH_SIZE - 3] = 'x';
@@ -283,7 +283,7 @@ static void length_of_a_name(void **state)
 				  " the name of one cgroup may have 255 bytes");
 }
 
-/* Longer than any buffer on the way. */
+/* Longer than any buffer that the path passes through. */
 static void great_length(void **state)
 {
 	static char path[3 * PATH_MAX];
@@ -318,7 +318,7 @@ static void depth(void **state)
 	assert_non_null(strstr(text, ": deeper than 63 levels; attach one of its parents"));
 }
 
-/* Where the root is another cgroup's: only the id is known. */
+/* The root belongs to another cgroup: only the id is known. */
 static void by_id(void **state)
 {
 	struct mma_path_key key = { "id:4711" };
@@ -337,7 +337,7 @@ static void by_id(void **state)
 	assert_memory_equal(&cgroup.key, &key, sizeof(key));
 }
 
-/* A key from another time, and a mount that does not show it. */
+/* A key from an earlier time, and a mount that does not show it. */
 static void not_below_the_mount(void **state)
 {
 	struct mma_path_key longer = { "/machine.slice/c10/svc" }, root = { "/machine.slice/c1" };
@@ -359,7 +359,7 @@ static const struct level {
 	{ "/a", 1 << 1 },
 	{ "/system.slice/postfix.service", 1 << 2 },
 	{ "/a/b/c/d", 1 << 4 },
-	{ "id:4711", ~1ULL }, /* any but the root */
+	{ "id:4711", ~1ULL }, /* all but the root */
 };
 
 static void has_level(void **state)
@@ -389,7 +389,7 @@ static void has_parent(void **state)
 	snprintf(key.path, sizeof(key.path), "%s", row->path);
 	snprintf(parent.path, sizeof(parent.path), "%s", row->parent ? row->parent : row->path);
 	assert_int_equal(cgroup_parent(&key), row->parent != NULL);
-	assert_memory_equal(&key, &parent, sizeof(key)); /* all of a key counts */
+	assert_memory_equal(&key, &parent, sizeof(key)); /* the whole key counts */
 }
 
 int main(void)

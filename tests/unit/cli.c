@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The command line: arguments, and what they ask for or the message. */
+/* The command line: arguments, and the request or message that they result in. */
 #include "suite.h"
 #include "cli.h"
 #include "fault_text.h"
@@ -18,8 +18,8 @@ static const char *const modes[] = {
 };
 
 static const struct row {
-	const char *name; /* the arguments, by blanks; "''" is an empty one */
-	const char *result; /* described by describe(), or the message */
+	const char *name; /* the arguments, separated by blanks; "''" is an empty one */
+	const char *result; /* the request as describe() prints it, or the message */
 } good[] = {
 	{ "--cgroup /a", "attach cgroup=/a" },
 	{ "--cgroup=/a", "attach cgroup=/a" },
@@ -153,8 +153,8 @@ static const struct row bad[] = {
 	  "0: port 0 is out of range; ports are 1 to 65535, and \"all\" stands for every one" },
 };
 
-/* The lists of a request live as long as the process: so here, and the leak
- * checker sees them held. */
+/* The lists of a request live as long as the process. Kept here, so that the leak
+ * checker sees them in use. */
 static struct request *held[ARRAY_SIZE(good) + ARRAY_SIZE(bad)];
 static size_t n_held;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a container runtime says of a container, and what its cgroup's path tells. */
+/* What a container runtime reports about a container, and what its cgroup's path reveals. */
 #include "host/container.h"
 #include "suite.h"
 #include "fault_text.h"
@@ -14,7 +14,7 @@
 
 static const struct path {
 	const char *name, *path;
-	const char *engine; /* NULL: none that we know */
+	const char *engine; /* NULL: none that the tool knows */
 	const char *id;
 } paths[] = {
 	{ "Docker, systemd", "/system.slice/docker-" ID ".scope", "docker", SHORT },
@@ -56,7 +56,7 @@ static void names(void **state)
 	assert_string_equal(name.id, row->id);
 }
 
-/* A part that is longer than any id is none, and is not written past an end. */
+/* A part longer than any id is no id, and is not written beyond the buffer. */
 static void long_part(void **state)
 {
 	char path[4096] = "/docker-";
@@ -150,7 +150,7 @@ static void reads(void **state)
 	assert_memory_equal(fault, row->id_or_fault, strlen(row->id_or_fault));
 }
 
-/* A whole state, and then more than one may have. */
+/* A complete state, and then one beyond the size limit. */
 static void too_long(void **state)
 {
 	static char text[(1 << 20) + 1];

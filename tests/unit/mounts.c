@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading mountinfo(5): escapes, mounts over mounts, lines that make no sense. */
+/* Reading mountinfo(5): escapes, stacked mounts, malformed lines. */
 #include "suite.h"
 #include "fake_files.h"
 #include "fault_text.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The namespaces of processes that end while they are looked at. */
+/* The namespaces of processes that end while the tool looks at them. */
 #include "suite.h"
 #include "fault_text.h"
 #include "host/netns.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NO_PID ((1 << 22) + 1) /* over the kernel's PID_MAX_LIMIT */
+#define NO_PID ((1 << 22) + 1) /* above the kernel's PID_MAX_LIMIT */
 
 static int error; /* of each open(2) */
 

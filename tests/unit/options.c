@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The walk over a header's options: every shape by hand, and random ones
- * against the reference. */
+/* The walk over a header's options: every shape by hand, and random ones compared with
+ * the reference. */
 #include "suite.h"
 #include "options_reference.h"
 #include "random_options.h"
@@ -110,7 +110,7 @@ static unsigned int read_hex(const char *text, unsigned char *ret)
 	return n;
 }
 
-/* Behind the options there is rubbish, which must count for nothing. */
+/* The bytes after the options are rubbish, and must not matter. */
 static void start(struct option_walk *walk, const unsigned char *in, unsigned int n)
 {
 	memset(walk, 0, sizeof(*walk));
@@ -134,7 +134,7 @@ static void gives(void **state)
 	assert_int_equal(found, row->out ? 1 : 0);
 	for (unsigned int i = n; i < TCP_OPTIONS_MAX; i++)
 		assert_int_equal(walk.bytes[i], 0x1e);
-	/* Stripped once, there is nothing left to strip. */
+	/* A second pass finds nothing to strip. */
 	start(&walk, out, n);
 	assert_false(walk_options(&walk));
 	assert_memory_equal(walk.bytes, out, n);
@@ -212,7 +212,7 @@ static void random_ones(void **state)
 				     (unsigned long long)first, i);
 		}
 	}
-	/* The generator must make what the test is about. */
+	/* The generator must produce what the test is about. */
 	assert_in_range(stripped, RANDOM_INPUTS / 10, RANDOM_INPUTS * 9 / 10);
 	show("MMA_SEED=%#llx, %d inputs, %llu with MP_CAPABLE", (unsigned long long)first,
 	     RANDOM_INPUTS, (unsigned long long)stripped);

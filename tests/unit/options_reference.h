@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What option_walk_step() must do, said another way: by options and about one
- * byte, where the walk goes by bytes. For the unit tests, the fuzzer and the
+/* What option_walk_step() must do, written in another way: option by option and about
+ * one byte, while the walk goes byte by byte. For the unit tests, the fuzzer and the
  * proof. */
 #ifndef MMA_OPTIONS_REFERENCE_H
 #define MMA_OPTIONS_REFERENCE_H
@@ -8,8 +8,8 @@
 #include "tcp_options.h"
 #include <stdbool.h>
 
-/* The option at `at`: its length, or 0 where the options end there;
- * *ret_mp_capable: whether it is MP_CAPABLE. */
+/* The option at `at`: its length, or 0 if the options end there. *ret_mp_capable:
+ * whether it is MP_CAPABLE. */
 static inline unsigned int option_at(const unsigned char *o, unsigned int n, unsigned int at,
 				     bool *ret_mp_capable)
 {
@@ -28,7 +28,7 @@ static inline unsigned int option_at(const unsigned char *o, unsigned int n, uns
 	return len;
 }
 
-/* Whether byte j belongs to an MP_CAPABLE option; *ret_any: whether any does. */
+/* Whether byte j belongs to an MP_CAPABLE option. *ret_any: whether any byte does. */
 static inline bool in_mp_capable(const unsigned char *o, unsigned int n, unsigned int j,
 				 bool *ret_any)
 {
@@ -43,7 +43,7 @@ static inline bool in_mp_capable(const unsigned char *o, unsigned int n, unsigne
 	return in;
 }
 
-/* The options without MP_CAPABLE. True where there was one. */
+/* Removes MP_CAPABLE from the options. True if there was one. */
 static inline bool reference_strip(const unsigned char *o, unsigned int n, unsigned char *ret_o)
 {
 	bool any = false;
@@ -53,7 +53,7 @@ static inline bool reference_strip(const unsigned char *o, unsigned int n, unsig
 	return any;
 }
 
-/* The walk as bpf_loop() drives it. True where it found MP_CAPABLE. */
+/* The walk as bpf_loop() drives it. True if it found MP_CAPABLE. */
 static inline bool walk_options(struct option_walk *walk)
 {
 	for (unsigned int at = 0; at < TCP_OPTIONS_MAX; at++)

@@ -38,7 +38,7 @@ struct run {
 
 static const struct good {
 	const char *name; /* the list */
-	struct run runs[6]; /* the ports that are in it; roles 0: the end */
+	struct run runs[6]; /* the ports in it; ends with roles 0 */
 } good[] = {
 	{ "25", { { 25, 25, B } } },
 	{ "1", { { 1, 1, B } } },
@@ -126,9 +126,9 @@ static const struct bad {
 	{ "no-such", "no-such" UNKNOWN },
 	{ "smt", "smt" UNKNOWN },
 	{ "smtpx", "smtpx" UNKNOWN },
-	{ "tftp", "tftp" UNKNOWN }, /* has udp alone */
+	{ "tftp", "tftp" UNKNOWN }, /* only has udp */
 	{ "sctp-only", "sctp-only" UNKNOWN },
-	{ "msa", "msa" UNKNOWN }, /* stands in a comment */
+	{ "msa", "msa" UNKNOWN }, /* occurs only in a comment */
 	{ "#", "#" UNKNOWN },
 	{ "25/tcp,smtp", "25/tcp: unknown role \"tcp" ROLES },
 	{ "big", "big" UNKNOWN },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Random TCP options that mostly make sense, and often nearly. */
+/* Random TCP options: most of them valid, many almost valid. */
 #ifndef MMA_RANDOM_OPTIONS_H
 #define MMA_RANDOM_OPTIONS_H
 
@@ -23,7 +23,7 @@ static inline unsigned int below(uint64_t *seed, unsigned int n)
 	return (unsigned int)((next_random(seed) >> 33) % n);
 }
 
-/* MMA_SEED repeats a run; else each is new. Never 0. */
+/* MMA_SEED repeats a run; otherwise each seed is new. Never 0. */
 static inline uint64_t random_seed(void)
 {
 	const char *given = getenv("MMA_SEED");
@@ -34,7 +34,7 @@ static inline uint64_t random_seed(void)
 		     : ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec) | 1;
 }
 
-/* One option into o, of which there is room for n bytes; its length. */
+/* Writes one option to o, which has room for n bytes; returns its length. */
 static inline unsigned int random_option(uint64_t *seed, unsigned char *o, unsigned int n)
 {
 	static const unsigned char lengths[] = { 4, 12, 20, 22, 24, 8, 16, 3, 2 };
@@ -58,7 +58,7 @@ static inline unsigned int random_option(uint64_t *seed, unsigned char *o, unsig
 	return len;
 }
 
-/* Fills o; returns how many bytes, up to TCP_OPTIONS_MAX, a multiple of `unit`. */
+/* Fills o. Returns the number of bytes, a multiple of `unit` up to TCP_OPTIONS_MAX. */
 static inline unsigned int random_options(uint64_t *seed, unsigned char *o, unsigned int unit)
 {
 	unsigned int n = unit * (1 + below(seed, TCP_OPTIONS_MAX / unit)), at = 0;

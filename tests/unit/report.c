@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Faults, notes, and names that come from anyone. */
+/* Faults, notes, and names from any source. */
 #include "suite.h"
 #include "fault_text.h"
 
@@ -147,7 +147,7 @@ static void parts(void **state)
 	has_parts("xyz…", "b", "c: d; e");
 }
 
-/* One that fails while things are put back changes nothing of it. */
+/* A fault during the rollback does not change the first one. */
 static void parts_of_the_first(void **state)
 {
 	(void)state;
@@ -176,7 +176,7 @@ static void parts_of_a_long_fault(void **state)
 	fault_told();
 }
 
-/* Who goes on without what failed. */
+/* The caller continues without what failed. */
 static void gone_on(void **state)
 {
 	static const struct {
@@ -220,7 +220,7 @@ static void long_fault(void **state)
 	fault(EINVAL, "%s", object);
 	fault_read(-EINVAL, text, sizeof(text));
 	assert_int_equal(strlen(text), 2047);
-	/* Escapes need four times the room. */
+	/* Escapes take four times the room. */
 	memset(object, 1, sizeof(object) - 1);
 	fault(EINVAL, "%s", object);
 	fault_read(-EINVAL, text, sizeof(text));

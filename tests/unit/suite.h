@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every test program needs: cmocka, and a test for each row of a table. */
+/* Shared by all test programs: cmocka, and a test for each row of a table. */
 #ifndef MMA_SUITE_H
 #define MMA_SUITE_H
 
@@ -37,7 +37,7 @@ struct suite {
 	size_t n;
 };
 
-/* The test finds the row in *state. */
+/* The test gets the row in *state. */
 static inline void add_test(struct suite *suite, const char *name, CMUnitTestFunction test,
 			    const void *row)
 {
@@ -48,7 +48,7 @@ static inline void add_test(struct suite *suite, const char *name, CMUnitTestFun
 	*t = (struct CMUnitTest){ name, test, NULL, NULL, (void *)(uintptr_t)row };
 }
 
-/* A table whose rows begin with their name. */
+/* A table whose rows start with their name. */
 #define add_table(suite, test, table)                                              \
 	do {                                                                       \
 		for (size_t row_ = 0; row_ < ARRAY_SIZE(table); row_++)            \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which unit a cgroup is of, by its path. */
+/* The unit that a cgroup belongs to, from its path. */
 #include "suite.h"
 #include "systemd/units.h"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--audit against real sockets. The cases run natively (tests/system), in guests
-and on Linux 6.1 (nohook): audit needs no hook. Nothing here depends on time: a
-line on stderr says when the cgroup is watched."""
+"""--audit against real sockets. The cases run natively (tests/system), in guests and on Linux 6.1
+(nohook): audit needs no hook. No case depends on timing: a line on stderr says when the cgroup is
+watched."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def service():
 
 @pytest.fixture
 def net():
-    """A network namespace with an address that is not 127.0.0.1, and IPv6."""
+    """A network namespace with IPv6 and an address other than 127.0.0.1."""
     def prepare():
         unshare(CLONE_NEWNET)
         run(["ip", "link", "set", "lo", "up"])
@@ -54,9 +54,9 @@ def net():
 
 
 class Audit:
-    """The tool at work; it has said that it watches before anything goes on."""
+    """Runs the tool. The constructor returns once the tool has said that it watches."""
 
-    def __init__(self, cgroup, *args, says=" watched;", ignore=()):
+    def __init__(self, cgroup, *args, says=": watching;", ignore=()):
         def prepare():
             for number in ignore:
                 signal.signal(number, signal.SIG_IGN)
@@ -67,8 +67,9 @@ class Audit:
         self.wait_for(says)
 
     def wait_for(self, words):
-        """Reads stderr until a whole line has these words. What is up to its end
-        counts once: "not there yet; watched as soon as…" is no "watched" for the next."""
+        """Reads stderr until a complete line contains these words. Each line up to there counts
+        once: "does not exist yet; watching starts…" must not satisfy a later wait for
+        "watching"."""
         end = time.monotonic() + 60
         line = re.compile(re.escape(words.encode()) + rb"[^\n]*\n")
         while not line.search(self.said):
@@ -131,8 +132,8 @@ def listen(port, addr="", family=socket.AF_INET, proto=0):
 
 
 def serve(ports, connections=0, name="served", proto=0):
-    """Listens on each (addr, port), tries each with connections from the address
-    of the namespace, and tells the protocols of the listeners."""
+    """Listens on each (addr, port), makes that many connections to each from the namespace's
+    address, and returns the protocols of the listeners."""
     name_me(name)
     socks = [listen(port, addr, socket.AF_INET6 if ":" in addr else socket.AF_INET, proto) for addr, port in ports]
     for sock in socks:
@@ -184,7 +185,7 @@ def test_a_client(service, net):
                                "ephemeral": "", "not_mail": "3306/connect"}
 
 
-held = []  # sockets of a resident, as long as it lives
+held = []  # the resident's sockets, open as long as it lives
 
 
 def test_each_command_has_its_row(service, net):
@@ -271,14 +272,14 @@ def test_through_a_restart(service, net):
         os.rmdir(service.dir)
         audit.wait_for(" gone;")
         service.make()
-        audit.wait_for(" watched")
+        audit.wait_for(": watching")
         inside(serve, [("0.0.0.0", 26)], cgroup=service, netns=net)
         report = audit.end()
     assert report["lists"]["suggested"] == "25-26/listen"
 
 
 def test_listeners_of_a_quick_restart(service, net):
-    """Made between the new cgroup and the look at it: those are listed."""
+    """Listeners created after the new cgroup, but before audit looks at it, are listed."""
     def prepare():
         held.append(listen(26, "0.0.0.0"))
     with auditing(service, "-v") as audit:
@@ -286,17 +287,17 @@ def test_listeners_of_a_quick_restart(service, net):
         service.restart()
         with resident(prepare, cgroup=service, netns=net):
             audit.process.send_signal(signal.SIGCONT)
-            audit.wait_for(" watched")
+            audit.wait_for(": watching")
             report = audit.end()
     assert only(report, 26)["existing"] is True
 
 
 def test_before_it_exists(service, net):
     late = Cgroup("late.service", f"{service}/some.slice", make=False)
-    with auditing(late, "-v", says="not there yet") as audit:
+    with auditing(late, "-v", says="does not exist yet") as audit:
         os.mkdir(os.path.dirname(late.dir))
         late.make()
-        audit.wait_for(" watched")
+        audit.wait_for(": watching")
         inside(serve, [("0.0.0.0", 25)], cgroup=late, netns=net)
         report = audit.end()
     assert report["lists"]["suggested"] == "25/listen"
@@ -351,7 +352,7 @@ def test_text(service, net):
     done = mma.mma("--audit", "--cgroup", service, "--duration", 1, "-q", check=True)
     assert done.err == ""
     assert done.out == (f"/{service.name}, watched for 1 s\n\nno listener, and no TCP connection\n\n"
-                        "Suggested: nothing: no port was listened on that others reach\n")
+                        "Suggested: nothing: the service listened on no port that others can reach\n")
 
     def prepare():
         held.extend([listen(25, "0.0.0.0"), listen(4190, "0.0.0.0")])
@@ -361,7 +362,7 @@ def test_text(service, net):
     assert re.search(r"^   25  listen   \S+ +0$", out, re.M)
     suggestion = re.search(r"^Suggested: --port (\S+)$", out, re.M).group(1)
     assert suggestion == "25/listen,4190/listen"
-    # Which --port takes: the refusal is of the combination.
+    # --port accepts the suggestion: only the combination is refused.
     assert "does not go with" in mma.mma("--port", suggestion, "--status").err
 
 
@@ -385,7 +386,7 @@ def sock_ops_program():
 
 
 def test_a_program_above_that_forbids_others(service):
-    """Attached without ALLOW_MULTI."""
+    """A program attached without ALLOW_MULTI."""
     program = sock_ops_program()
     where = os.open(service.dir, os.O_RDONLY)
     try:

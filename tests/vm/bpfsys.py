@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""bpf(2) from python: the few commands that tests need often, where a bpftool
-for each would cost a tenth of a second under emulation."""
+"""bpf(2) from python: the few commands that tests often need. Running bpftool for each would take
+a tenth of a second under emulation."""
 
 import ctypes
 import errno
@@ -57,18 +57,18 @@ def obj_pin(fd, path):
 
 
 def fields_of(fd):
-    """What the kernel tells of a program or link, by name; closes it."""
+    """What the kernel reports about a program or link, by name. Closes fd."""
     with os.fdopen(fd), open(f"/proc/self/fdinfo/{fd}") as f:
         return {name: value.strip() for name, value in (line.split(":", 1) for line in f)}
 
 
 def program_of(path):
-    """The id of the program that is pinned there, or that the link there has."""
+    """The id of the program that is pinned at path, or that the link pinned there runs."""
     return int(fields_of(obj_get(path))["prog_id"])
 
 
 def verified_instructions(program):
-    """How many the verifier has looked at, of the program with this id."""
+    """How many instructions the verifier processed for the program with this id."""
     fd = bpf(PROG_BY_ID, bytearray(struct.pack("=III", program, 0, 0)))
     return int(fields_of(fd)["verified_insns"])
 
@@ -78,8 +78,8 @@ def map_create(kind, key_size, value_size, entries, flags=0):
 
 
 class Map:
-    """A pinned map of ours; keys and values as struct formats, single fields
-    unwrapped. "512s" fields are cut at the first NUL."""
+    """One of our pinned maps. Keys and values are struct formats; single fields are unwrapped.
+    "512s" fields end at the first NUL."""
 
     SHAPES = {
         "ports": ("=H", "=B"),
@@ -134,7 +134,7 @@ class Map:
         self._call(MAP_UPDATE, self._in(self.key, key), self._in(self.value, value))
 
     def fill(self, keys, value):
-        """All of them, by one call."""
+        """Sets all keys to the value with one call."""
         packed = [self._in(self.key, key) for key in keys]
         k = ctypes.create_string_buffer(b"".join(packed))
         v = ctypes.create_string_buffer(self._in(self.value, value) * len(packed))
@@ -156,13 +156,13 @@ class Map:
             yield self._out(self.key, last)
 
     def dict(self):
-        """A snapshot; entries that go meanwhile are left out."""
+        """A snapshot; leaves out entries that are deleted meanwhile."""
         found = {k: self.get(k) for k in list(self.keys())}
         return {k: v for k, v in found.items() if v is not None}
 
 
 def map_dict(name):
-    """All of one pinned map, {} where there is none."""
+    """The whole content of a pinned map; {} if there is none."""
     try:
         with Map(name) as m:
             return m.dict()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--check: the cases run natively (tests/system) and in guests. What it looks at is
-changed in namespaces of the test's own."""
+"""--check: the cases run natively (tests/system) and in guests. They change what it looks at in
+namespaces of their own."""
 
 import os
 import re
@@ -102,7 +102,7 @@ def test_leaves_no_program():
     mma.wait_until(lambda: ours() <= before, "every program of the trials is gone")
 
 
-# Who asks
+# The caller
 
 def test_ordinary_user():
     rc, lines = check(uid=65534, cwd="/")
@@ -139,7 +139,7 @@ def test_root_of_a_user_namespace():
     assert done.rc == 3 and re.search(r"^✗ root .*user namespace", done.out, re.M), done.out
 
 
-# What the kernel and its mounts are
+# The kernel and its mounts
 
 def test_no_btf():
     rc, lines = check(prepare=private("mount -t tmpfs none /sys/kernel/btf"))
@@ -169,7 +169,7 @@ def test_a_path_that_is_refused_is_usage():
 
 def test_not_there_yet(service):
     _, lines = check("--cgroup", f"{service}/later.service")
-    assert lines["cgroup"][0] == "warn" and "not there yet" in lines["cgroup"][1]
+    assert lines["cgroup"][0] == "warn" and "does not exist yet" in lines["cgroup"][1]
     assert "listeners" not in lines
 
 
@@ -191,7 +191,7 @@ def test_mptcp_off(service, net):
 
 
 def test_mptcp_off_where_a_service_is(service, net):
-    """Not here, and only in one of two namespaces."""
+    """MPTCP is on here, and off in one of the service's two namespaces."""
     sysctl("net.mptcp.enabled", 0, net)
     with resident(cgroup=service), resident(cgroup=service, netns=net):
         rc, lines = check("--cgroup", service)
@@ -236,7 +236,8 @@ def test_ipsec(net):
 
 
 def counter_says(tmp_path, name, value):
-    """What prepares the tool to find this in a counter of the kernel's: in its own directory of /proc."""
+    """A prepare= that makes the tool find this value in a kernel counter, in its own directory of
+    /proc."""
     with open("/proc/net/netstat") as f:
         lines = f.read().splitlines()
     names, values = (line.split() for line in lines if line.startswith("MPTcpExt:"))
@@ -293,11 +294,11 @@ def test_listeners(service, net):
         assert check("--cgroup", service)[1]["listeners"][:2] == ("ok", "all of them are MPTCP")
         with resident(lambda: held.append(listen(26)), cgroup=service, netns=net):
             assert check("--cgroup", service)[1]["listeners"][:2] == (
-                "warn", "listen as TCP now, and stay so: 127.0.0.1:26")
+                "warn", "listening as TCP until a restart: 127.0.0.1:26")
 
 
 def a_program(path):
-    """A process that runs from there and does nothing."""
+    """Starts an idle process that runs the program at path."""
     os.makedirs(os.path.dirname(path))
     shutil.copy("/bin/sleep", path)
     os.chmod(path, stat.S_IRWXU)

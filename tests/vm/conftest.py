@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures of the VM tests. Each test begins and ends with nothing of ours in the
-kernel."""
+"""Fixtures of the VM tests. Each test starts and ends with none of our objects in the kernel."""
 
 import os
 import re
@@ -15,15 +14,16 @@ pytest.register_assert_rewrite("audit_cases", "check_cases", "path_cases")
 
 @pytest.fixture(scope="session", autouse=True)
 def warm():
-    """What the first run on a fresh kernel loads (modules by sock_diag), and a module that
-    would otherwise come with an interface, dummy0, which stays."""
+    """Loads the modules that a fresh kernel would load during the first test (sock_diag). Also
+    loads the dummy module without its default interface: dummy0 would appear with the first test
+    that needs the module, and stay."""
     mma_.run(["modprobe", "dummy", "numdummies=0"], check=False)
     mma_.mma("--detach")
     return mma_.objects()
 
 
 class TellFailures:
-    """Each failure at once, for the runs are long."""
+    """Prints each failure at once, because the runs are long."""
 
     def __init__(self, config):
         self.config = config
@@ -40,15 +40,15 @@ def pytest_configure(config):
 
 
 def nothing_left(before):
-    """Whether only those BPF objects are left that were there before."""
+    """Whether no BPF objects are left except those that existed before."""
     now = mma_.objects()
     return all(now[kind] <= before[kind] for kind in now)
 
 
 @pytest.fixture(autouse=True)
 def clean(warm, request):
-    """After each test --detach, and with that all of ours is gone. FREED_WITHIN: how many seconds
-    the kernel may take, in a module whose tests leave it a lot to take down."""
+    """Runs --detach after each test, and checks that everything of ours is gone. A module whose
+    tests leave the kernel much to free sets FREED_WITHIN: how many seconds that may take."""
     before = mma_.objects()
     yield
     last = mma_.mma("--detach", "-q")
@@ -93,7 +93,7 @@ class Preemption:
 
 @pytest.fixture
 def preemption(clean):
-    """Restored at the end."""
+    """Sets how the kernel preempts tasks; restores it at the end."""
     mounted = os.path.exists(Preemption.FILE)
     if not mounted:
         mma_.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"])
@@ -124,7 +124,7 @@ def net(clean):
 
 @pytest.fixture
 def invariant(cgroup):
-    """The invariant checker, at work on the cgroup during the test."""
+    """Runs the invariant checker on the cgroup during the test."""
     background = invariant_.Background(cgroup)
     yield background
     assert background.stop() != 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A service with clients in namespaces of their own, and what --connections says of them."""
+"""A service with clients in namespaces of their own, and what --connections reports about them."""
 
 import contextlib
 import json
@@ -26,7 +26,8 @@ def text(*args):
 
 
 class World:
-    """A service in a network namespace of its own, as in a container, with a listener on 143, and clients."""
+    """A service in a network namespace of its own, as in a container, with a listener on 143, and
+    its clients."""
 
     def __init__(self, stack, cgroup, links=2):
         self.cgroup, self.net, self.stack = cgroup, Links(links), stack
@@ -46,14 +47,14 @@ class World:
         return client, server
 
     def found(self, client):
-        """Of the connection with this client."""
+        """What is reported about the connection with this client."""
         port = client.getsockname()[1]
         matching = [c for c in connections() if c["peer"]["port"] == port]
         assert len(matching) == 1, matching
         return matching[0]
 
     def settled(self, client, paths):
-        """The same, once it has so many paths and all of them are established."""
+        """The same, once the connection has this many paths and all are established."""
         def ready():
             c = self.found(client)
             return len(c["paths"]) == paths and all(p["state"] == "established" for p in c["paths"]) and c
@@ -61,7 +62,8 @@ class World:
 
 
 def exchange(client, server, there=100_000, back=250_000):
-    """Moves so many bytes each way, and waits until each side's kernel has said that it has them."""
+    """Sends this many bytes each way, and waits until each side's kernel reports all of them
+    received."""
     for one, other, size in ((client, server, there), (server, client, back)):
         left = size
         one.setblocking(False)

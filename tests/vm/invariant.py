@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rule 2: at no instant does a port off the allowlist speak MPTCP. MPTCP clients
-hammer a never-listed port of a server inside an attached cgroup, for as long as
-a test runs.
+"""Rule 2: at no instant does a port off the allowlist speak MPTCP. During a test, MPTCP clients
+hammer a never-listed port of a server inside an attached cgroup.
 
-Every round makes new sockets that ask for TCP, as an attach may happen between
-any two: a listener that an MPTCP client outside connects to, and a client of an
-MPTCP listener outside."""
+Every round creates new sockets that ask for TCP, because an attach may happen between any two: a
+listener that an outside MPTCP client connects to, and a client of an outside MPTCP listener."""
 
 import os
 import pickle
@@ -16,8 +14,8 @@ import struct
 
 import mma
 
-PORT = 7777  # the background's
-OTHER_PORT = 7776  # for checks beside it
+PORT = 7777  # the port of Background
+OTHER_PORT = 7776  # for checks that run beside it
 
 
 class Violation(AssertionError):
@@ -25,7 +23,7 @@ class Violation(AssertionError):
 
 
 def sockets_of(cgroup, port):
-    """A listener on the port and another TCP socket, made in the cgroup."""
+    """Creates a listener on the port and another TCP socket, both in the cgroup."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with here, there:
         def make():
@@ -39,8 +37,8 @@ def sockets_of(cgroup, port):
 
 
 def check(cgroup, port=OTHER_PORT):
-    """Now: the cgroup is served (sockets made, bound, listening, connected), and
-    neither direction is MPTCP."""
+    """Checks now: the cgroup's sockets work (created, bound, listening, connected), and neither
+    direction is MPTCP."""
     listener, client = sockets_of(cgroup, port)
     with listener:
         got = mma.try_connection(listener, socket.socket(proto=mma.MPTCP))
@@ -53,9 +51,9 @@ def check(cgroup, port=OTHER_PORT):
 
 
 class Background:
-    """check() again and again in a process of its own, in the network namespace
-    of the test, or in a place. Between pause() and resume() no listener of it exists: a
-    --detach leaves existing listeners to speak MPTCP, which it says."""
+    """Repeats check() in a process of its own, in the test's network namespace or in a place.
+    Between pause() and resume() it has no listener: --detach leaves existing listeners speaking
+    MPTCP, and says so."""
 
     def __init__(self, cgroup, **place):
         self.cgroup = cgroup
@@ -71,7 +69,7 @@ class Background:
             if not paused:
                 check(self.cgroup, PORT)
                 rounds += 1
-            # The pause between rounds leaves the processors to the test.
+            # The timeout between rounds leaves the processors to the test.
             if select.select([there], [], [], None if paused else 0.05)[0]:
                 word = there.recv(16)
                 if not word:
@@ -94,7 +92,7 @@ class Background:
         return self._tell(b"resume")
 
     def stop(self):
-        """Number of rounds; raises what a round raised, once."""
+        """Returns the number of rounds. Raises, once, what a round raised."""
         if self.here.fileno() < 0:
             return -1
         self.here.close()

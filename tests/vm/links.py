@@ -20,8 +20,8 @@ def batch(netns, *lines):
 
 
 class Link:
-    """devices: (server's, client's); addresses of each family: (server's,
-    client's). Over a veth pair s0 - c0, which some kinds use as it is."""
+    """devices: (server's, client's). addresses of each family: (server's, client's). Built on a
+    veth pair s0 - c0, which some kinds use directly."""
 
     devices = ("s0", "c0")
     families = (socket.AF_INET, socket.AF_INET6)
@@ -44,7 +44,7 @@ class Link:
         return (("server", self.server, self.devices[0]), ("client", self.client, self.devices[1]))
 
     def number(self):
-        """Addresses on devices above s0 and c0, and up with them."""
+        """Assigns addresses to the devices above s0 and c0, and brings them up."""
         self.addresses = {socket.AF_INET: ("198.51.100.1", "198.51.100.2"),
                           socket.AF_INET6: ("2001:db8:1::1", "2001:db8:1::2")}
         for i, (_, netns, device) in enumerate(self.sides()):
@@ -72,7 +72,7 @@ class Vlan(Link):
 
 
 class VlanInPacket(Vlan):
-    """The tag travels in the packet, so that the IP header starts at 18."""
+    """The VLAN tag stays in the packet, so the IP header starts at byte 18."""
     reorder = "off"
 
     def make(self):
@@ -147,7 +147,7 @@ class Loopback(Link):
 
 
 def open_tun(name, netns):
-    """A tun device, made where netns says."""
+    """A tun device, created in the namespace netns."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def make():
@@ -160,7 +160,7 @@ def open_tun(name, netns):
 
 
 class Tun(Link):
-    """Two tun devices, and a process between them that carries the packets."""
+    """Two tun devices, and a process that carries the packets between them."""
     devices = ("tun0", "tun0")
 
     def make(self):

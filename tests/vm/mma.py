@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the VM tests share: the tool, cgroups, network namespaces, processes and
-sockets in them. Fixtures are in conftest.py.
+"""What the VM tests share: the tool, cgroups, network namespaces, and processes and sockets in
+them. The fixtures are in conftest.py.
 
-A process is forked, not executed, wherever that will do: starting python costs
-a second under emulation. A socket that must be made somewhere (in a cgroup, in
-a namespace) is made there by a child that hands its descriptor over; it belongs
-there for good, whoever uses it."""
+Wherever possible a process is forked, not executed: starting python takes a second under
+emulation. A socket that must be created in some place (a cgroup, a namespace) is created there by
+a child, which passes the descriptor back. The socket keeps that place, whoever uses it."""
 
 import collections
 import contextlib
@@ -45,8 +44,8 @@ def _tool():
 
 
 def wait_until(condition, what, seconds=20):
-    """Polls; returns what the condition returned. For what the kernel does in
-    its own time (RCU, work queues): never sleep a fixed time for that."""
+    """Polls until condition() is true, and returns its value. For what the kernel does in its own
+    time (RCU, work queues); never sleep a fixed time for that."""
     end = time.monotonic() + seconds
     while True:
         got = condition()
@@ -59,8 +58,7 @@ def wait_until(condition, what, seconds=20):
 # Places
 
 def join(cgroup=None, netns=None, uid=None):
-    """Moves this process; cgroup: a Cgroup or a directory; netns: the name of
-    one (ip netns) or a path."""
+    """Moves this process. cgroup: a Cgroup or a directory; netns: a name (ip netns) or a path."""
     if cgroup is not None:
         with open(f"{cgroup}/cgroup.procs", "w") as f:
             f.write("0")
@@ -81,7 +79,7 @@ def unshare(flags):
 
 
 class Cgroup:
-    """A cgroup of the v2 hierarchy, made now unless told otherwise."""
+    """A cgroup of the v2 hierarchy. The constructor creates it unless told otherwise."""
 
     def __init__(self, name=None, parent=CGROUPS, make=True):
         self.name = name or f"t{next(_serial)}.service"
@@ -94,7 +92,7 @@ class Cgroup:
 
     @property
     def path(self):
-        """As in the map `paths`."""
+        """As it is in the map `paths`."""
         return self.dir[len(CGROUPS):]
 
     @property
@@ -110,7 +108,7 @@ class Cgroup:
         return Cgroup(name, self.dir, make)
 
     def remove(self):
-        """With all below it and their processes."""
+        """Removes it with all cgroups below it, and kills their processes."""
         if not os.path.isdir(self.dir):
             return
         with open(f"{self.dir}/cgroup.kill", "w") as f:
@@ -121,14 +119,14 @@ class Cgroup:
             os.rmdir(path)
 
     def restart(self):
-        """What a restart of a service does to its cgroup."""
+        """Does what the restart of a service does to its cgroup."""
         os.rmdir(self.dir)
         self.make()
 
 
 class Net:
-    """Two network namespaces, `server` and `client`, with a veth between them:
-    s0 there, c0 here."""
+    """Two network namespaces, `server` and `client`, joined by a veth pair: s0 in server, c0 in
+    client."""
 
     NAMES = "server{}", "client{}"
     V4 = {"server": "192.0.2.1", "client": "192.0.2.2"}
@@ -153,7 +151,7 @@ class Net:
 
 
 def sysctl(name, value=None, netns=None):
-    """Reads, or writes, net.mptcp.enabled and the like; in a namespace."""
+    """Reads or writes a sysctl such as net.mptcp.enabled, optionally in a namespace."""
     path = "/proc/sys/" + name.replace(".", "/")
     if netns is not None:
         return inside(sysctl, name, value, netns=netns)
@@ -168,7 +166,7 @@ def sysctl(name, value=None, netns=None):
 # Processes
 
 def run(argv, stdin=None, check=True, timeout=60, env=None, cwd=None, prepare=None, **place):
-    """A program to its end, in a place."""
+    """Runs a program in a place until it ends."""
     def before():
         join(**place)
         if prepare:
@@ -183,12 +181,13 @@ def run(argv, stdin=None, check=True, timeout=60, env=None, cwd=None, prepare=No
 
 
 def mma(*args, check=False, **kwargs):
-    """The tool: Result(rc, out, err); check=True asserts success."""
+    """Runs the tool: Result(rc, out, err). check=True asserts success."""
     return run([_tool(), *map(str, args)], check=check, **kwargs)
 
 
 def without_function(function, path):
-    """The tool on a kernel that lacks a function: it watches one that no kernel has."""
+    """Makes a copy of the tool that sees a kernel without this function: the copy looks for a name
+    that no kernel has."""
     with open(_tool(), "rb") as f:
         data = f.read()
     assert data.count(function.encode() + b"\0") >= 2
@@ -207,7 +206,7 @@ def status():
 
 
 def check(*args, **kwargs):
-    """--check --json: its exit code and {name: (result, text, remedy)}."""
+    """Runs --check --json: its exit code and {name: (result, text, remedy)}."""
     done = mma("--check", "--json", *args, **kwargs)
     found = json.loads(done.out)
     assert set(found) == {"schema", "version", "checks"} and found["schema"] == 1
@@ -217,7 +216,7 @@ def check(*args, **kwargs):
 
 
 def netns_cookie(netns=None):
-    """The initial namespace has one, too, and it need not be 1 (7.3)."""
+    """The cookie of a namespace. The initial namespace has one, too, which need not be 1 (7.3)."""
     def read():
         with socket.socket(socket.AF_UNIX) as s:
             return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
@@ -225,13 +224,13 @@ def netns_cookie(netns=None):
 
 
 def netns_status(netns=None):
-    """The part of --status --json on this namespace."""
+    """What --status --json reports about this namespace."""
     cookie = netns_cookie(netns)
     return next(n for n in status()["netns"] if n["cookie"] == cookie)
 
 
 def service(cgroup):
-    """The part of --status --json on this cgroup, or None."""
+    """What --status --json reports about this cgroup, or None."""
     path = cgroup.path if isinstance(cgroup, Cgroup) else cgroup
     return next((s for s in status()["services"] if s["path"] == path), None)
 
@@ -242,15 +241,15 @@ COUNTERS = ("upgraded", "kept_mptcp_off", "kept_netns_uncovered", "kept_no_famil
 
 
 def counters(cgroup):
-    """The counters of an attached path, read from the maps (--status costs more)."""
+    """The counters of an attached path, read from the maps, which is cheaper than --status."""
     slot = map_dict("paths")[str(getattr(cgroup, "path", cgroup))][0]
     with Map("stats") as stats:
         return dict(zip(COUNTERS, stats.get(slot)))
 
 
 def fork(function, *args, **place):
-    """A child that runs function(*args) in a place: its pid and a pipe on which
-    the pickled outcome arrives."""
+    """Forks a child that runs function(*args) in a place. Returns its pid and a pipe that delivers
+    the pickled outcome."""
     sys.stdout.flush()
     r, w = os.pipe()
     pid = os.fork()
@@ -273,7 +272,7 @@ def fork(function, *args, **place):
 
 
 def inside(function, *args, **place):
-    """function(*args) in a child in a place; its result, or its exception (an
+    """Runs function(*args) in a child in a place. Returns its result or raises its exception (an
     OSError stays one)."""
     pid, r = fork(function, *args, **place)
     with os.fdopen(r, "rb") as f:
@@ -291,7 +290,7 @@ def inside(function, *args, **place):
 
 @contextlib.contextmanager
 def resident(prepare=None, **place):
-    """A process that does nothing in a place: its pid."""
+    """Starts an idle process in a place, and returns its pid."""
     ready_r, ready_w = os.pipe()
 
     def wait():
@@ -321,7 +320,7 @@ def so_protocol(sock):
 
 
 def make_socket(family=socket.AF_INET, kind=socket.SOCK_STREAM, proto=0, **place):
-    """socket(2) in a place."""
+    """Calls socket(2) in a place."""
     if not place:
         return socket.socket(family, kind, proto)
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -343,7 +342,7 @@ def _listen(sock, port, addr=""):
 
 
 def listen(port, addr="", family=socket.AF_INET, proto=0, **place):
-    """A listener; port 0 lets the kernel choose."""
+    """Creates a listener; port 0 lets the kernel choose."""
     return _listen(make_socket(family, socket.SOCK_STREAM, proto, **place), port, addr)
 
 
@@ -355,7 +354,7 @@ def connect(addr, port, family=socket.AF_INET, proto=MPTCP, **place):
 
 
 def is_mptcp(conn):
-    """Whether this end of a connection speaks MPTCP: not TCP, not fallen back."""
+    """Whether this end of a connection speaks MPTCP: it is neither TCP nor fallen back."""
     if so_protocol(conn) != MPTCP:
         return False
     try:
@@ -370,8 +369,8 @@ Connection = collections.namedtuple("Connection", "client server")  # bool: MPTC
 
 
 def try_connection(listener, client):
-    """Connects client to listener, moves a byte each way, closes both ends, and
-    tells whether each was MPTCP."""
+    """Connects client to listener, sends a byte each way, closes both ends, and returns whether
+    each end was MPTCP."""
     port = listener.getsockname()[1]
     addr = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}[client.family]
     with client:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--check names why no second path comes up, and the command that it gives mends it, typed as it stands. The
-cases run natively (tests/system) and in guests: they need no attach."""
+"""--check names the reason why no second path comes up, and the command that it prints fixes it
+when run unchanged. The cases run natively (tests/system) and in guests: they need no attach."""
 
 import contextlib
 import json
@@ -14,14 +14,14 @@ from audit_cases import service  # noqa: F401 (a fixture)
 from mma import HERE, MPTCP, MPTCP_INFO, SOL_MPTCP, Cgroup, check, is_mptcp, listen, make_socket, resident, run, sysctl, wait_until
 from two_links import Links
 
-NEAR, FAR = "192.0.2.2", "198.51.100.2"  # of the client: on the first link, and behind both
+NEAR, FAR = "192.0.2.2", "198.51.100.2"  # the client's: on the first link, and behind both
 
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 
 
 class Connection:
-    """Of the client, which has the server's first address; closed at the end."""
+    """The client's connection to the server's first address; closed at the end."""
 
     def __init__(self, listener, client, source, to="192.0.2.1"):
         self.client = client
@@ -43,14 +43,15 @@ class Connection:
         self.server.close()
 
     def paths(self):
-        """Established ones, as the server's kernel counts them."""
+        """The established paths, as the server's kernel counts them."""
         assert is_mptcp(self.server)
         return 1 + self.server.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)[0]
 
 
 class World:
-    """A service of a namespace with two uplinks, and a client that is on both links and also, by another address,
-    beyond both. All is well at first: the second address is announced, and what comes from it leaves by its link."""
+    """A service in a namespace with two uplinks. The client is on both links, and has another
+    address behind both. At first everything works: the server announces its second address, and
+    packets from that address leave by its link."""
 
     def __init__(self, stack, cgroup):
         self.cgroup, self.net = cgroup, Links()
@@ -96,7 +97,7 @@ class World:
             wait_until(lambda: connection.paths() == 2, "a second path")
 
     def mended(self, cause, source=NEAR):
-        """Without the command there is one path, with it there are two."""
+        """There is one path without the command, and two with it."""
         remedies = self.named()
         assert cause in remedies, remedies
         with self.connection(source) as connection:
@@ -151,7 +152,7 @@ def test_a_server_that_listens_at_one_address(world):
 
 
 def test_an_ipv6_path_to_a_server_that_has_ipv4_alone(world):
-    """A client whose socket is an IPv6 one makes it once the server has IPv6."""
+    """A client with an IPv6 socket makes the second path once the server has IPv6."""
     world.server("mptcp endpoint flush", "addr add 2001:db8:1::1/64 dev s1 nodad", "mptcp endpoint add 2001:db8:1::1 dev s1 signal")
     world.client("addr add 2001:db8:1::2/64 dev c1 nodad")
     assert set(world.named()) == {"path_family"} and "by IPv6" in world.named()["path_family"]
@@ -178,12 +179,12 @@ def test_mptcp_is_off(world):
 
 
 def beyond(world):
-    """The client's traffic comes from behind both links, and goes back by either."""
+    """The client's traffic comes from behind both links; replies may take either."""
     world.client(f"route replace 192.0.2.0/24 dev c0 src {FAR}", f"route replace 10.0.1.0/24 dev c1 src {FAR}")
 
 
 def test_packets_that_stray(world):
-    """The provider of the first uplink drops what has an address of the second."""
+    """The first uplink's provider drops packets with an address of the second."""
     beyond(world)
     run(["nft", "-f", "-"], netns=world.net.client, stdin="table inet t { chain c { type filter hook input priority 0; "
         "iif c0 ip saddr 10.0.1.1 drop; }; }")
@@ -199,14 +200,14 @@ def test_packets_that_stray(world):
 
 
 def unit_commands(name):
-    """What the example unit runs: {"ExecStart": command}."""
+    """The commands of the example unit: {"ExecStart": command}."""
     path = next(p for p in (f"{HERE}/examples/{name}", f"{HERE}/../../dist/examples/{name}") if os.path.exists(p))
     with open(path, encoding="utf-8") as f:
         return dict(re.findall(r"^(Exec\w+)=-?(/bin/sh .*)$", f.read(), re.M))
 
 
 def test_the_example_unit(world):
-    """It makes all that is missing, twice as well as once, and takes it back."""
+    """It creates everything that is missing, whether run once or twice, and removes it."""
     beyond(world)
     run(["nft", "-f", "-"], netns=world.net.client, stdin="table inet t { chain c { type filter hook input priority 0; "
         "iif c0 ip saddr 10.0.1.1 drop; }; }")
@@ -241,7 +242,7 @@ def test_rp_filter(world):
 
 
 def test_a_published_port(service):
-    """In a container behind DNAT on two uplinks, of which each takes only what has its address."""
+    """In a container behind DNAT, with two uplinks that each accept only their own address."""
     with contextlib.ExitStack() as stack:
         world = World(stack, service)
         host, inside = world.net.server, f"{world.net.server}-inside"
@@ -280,7 +281,7 @@ def test_a_published_port(service):
 
 
 def test_shrinking_windows(world):
-    """They slow a connection down, and keep no path from it."""
+    """They slow down a connection, but do not prevent a path."""
     def line():
         return check("--cgroup", world.cgroup)[1].get("shrink_window")
     assert line() is None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The part of JSON Schema that docs/status.schema.json uses; a word that is not
-known here is an error, so that no part of the schema is passed over. strict: what
-the schema does not describe is an error, too, although readers would ignore it."""
+"""The part of JSON Schema that docs/status.schema.json uses. An unknown keyword is an error, so
+that no part of the schema is skipped. strict: a value that the schema does not describe is an
+error, too, although readers would ignore it."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Validator:
         self.root, self.strict = root, strict
 
     def check(self, value, schema=None, at="$"):
-        """The list of what is wrong."""
+        """Returns the list of errors."""
         schema = self.root if schema is None else schema
         wrong = []
         for word, rule in schema.items():

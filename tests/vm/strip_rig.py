@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One connection between a server and a client of which either may be governed
-by the allowlist, what is to be seen of it, and what was."""
+"""One connection between a server and a client, either of which may be governed by the allowlist:
+what should be seen of it, and what was."""
 
 import collections
 import contextlib
@@ -20,8 +20,8 @@ Row = collections.namedtuple("Row", "link family offload governed roles way")
 
 
 class Rig:
-    """A link whose two namespaces are covered, and makers of sockets inside the
-    attached cgroup (governed) and outside."""
+    """A link whose two namespaces are covered. Creates sockets inside the attached cgroup
+    (governed) and outside."""
 
     def __init__(self, link, cgroup):
         self.link, self.cgroup = link, cgroup
@@ -31,7 +31,7 @@ class Rig:
                        for side, netns, _ in link.sides() for governed in (False, True)}
         self.captures = {side: wire.Capture(device, netns=netns) for side, netns, device in link.sides()}
         self.ports = Map("ports")
-        self.stripped = {"stripped_syn": 0, "stripped_synack": 0}  # to be counted
+        self.stripped = {"stripped_syn": 0, "stripped_synack": 0}  # expected counts
 
     def close(self):
         for maker in self.makers.values():
@@ -41,7 +41,7 @@ class Rig:
         self.ports.__exit__()
 
     def socket(self, side, governed, family):
-        """One that asks for MPTCP: for it, or by being governed."""
+        """A socket that asks for MPTCP: directly, or because it is governed."""
         sock = self.makers[side, governed].socket(family, socket.SOCK_STREAM, 0 if governed else MPTCP)
         assert mma.so_protocol(sock) == MPTCP
         sock.settimeout(20)
@@ -70,7 +70,7 @@ class Rig:
 
     @contextlib.contextmanager
     def nft(self, side, rules):
-        """A table for as long as it lasts."""
+        """An nftables table that exists as long as the context lasts."""
         netns = getattr(self.link, side)
         mma.run(["nft", "-f", "-"], stdin=f"table inet test {{ {rules}\n}}\n", netns=netns)
         try:
@@ -93,8 +93,8 @@ Ports = collections.namedtuple("Ports", "asked bound")  # by the client, by the 
 
 
 class Exchange:
-    """client connects to one of the listeners, a byte goes each way, the packets
-    are taken."""
+    """The client connects to one of the listeners, a byte goes each way, and the packets are
+    captured."""
 
     def __init__(self, rig, client, listeners, address, ports, fast_open=False):
         self.rig = rig
@@ -111,8 +111,9 @@ class Exchange:
             with server:
                 server.settimeout(20)
                 assert server.recv(1) == b"?"
-                # An MPTCP server that answers before the last ACK of a fast open is not heard
-                # until later: the kernel's (test_strip_hazards.py has it), not of interest here.
+                # An MPTCP server that sends before the last ACK of a fast open is not heard until
+                # later. That is the kernel's behaviour (test_strip_hazards.py shows it) and not
+                # tested here.
                 mma.wait_until(lambda: tcp_state(server) != SYN_RECV, "the last ACK")
                 server.sendall(b"!")
                 assert client.recv(1) == b"!"
@@ -149,8 +150,8 @@ def info_error(sock):
 
 
 def faults(exchange, syn, synack, way=""):
-    """What is not as it should be. syn, synack: whether MP_CAPABLE is to be in
-    them; the connection is MPTCP if it is in both."""
+    """Lists what is not as expected. syn, synack: whether each should carry MP_CAPABLE. The
+    connection should be MPTCP if both do."""
     found = []
 
     def expect(condition, what):
@@ -167,7 +168,7 @@ def faults(exchange, syn, synack, way=""):
     expect(all(p.checksum_ok for p in exchange.packets), "a wrong checksum")
     expect(exchange.client == synack, f"client is MPTCP: {exchange.client}")
     expect(exchange.server == synack, f"server is MPTCP: {exchange.server}")
-    # ip_getsockopt and ipv6_getsockopt differ in what they say to a level that is not theirs.
+    # ip_getsockopt and ipv6_getsockopt return different errors for a level that is not theirs.
     expect(exchange.client_error in ((0,) if synack else (errno.EOPNOTSUPP, errno.ENOPROTOOPT)),
            f"MPTCP_INFO: {exchange.client_error}")
     if way != "fast open":  # there the child exists before the SYN-ACK

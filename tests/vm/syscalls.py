@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tool's system calls, one by one: which there are, and a run that is killed or
-fails at the Nth (progs/killat.c). And what every such run must leave."""
+"""The tool's system calls, one by one: a list of them, runs that are killed or fail at the Nth
+(progs/killat.c), and what every such run must leave behind."""
 
 import os
 import socket
@@ -13,20 +13,20 @@ EXTENT = os.environ.get("MMA_KILL", "thorough")  # or each, or short
 
 
 def calls_of(args):
-    """A command's system calls: number, and three arguments."""
+    """The system calls of a command: number and three arguments."""
     done = run([f"{HERE}/killat", "0", *map(str, args)], check=False, timeout=300)
     return [tuple(map(int, line.split())) for line in done.out.splitlines()]
 
 
 def killed_at(n, args):
-    """Whether the tool came to its Nth call."""
+    """Whether the tool reached its Nth system call, where it is killed."""
     done = run([f"{HERE}/killat", str(n), _tool(), *map(str, args)], check=False, timeout=120)
     assert done.rc in (0, 1), done
     return done.rc == 0
 
 
 def failing_at(n, error, args):
-    """What came of the tool when its Nth call failed; rc 99: it made fewer."""
+    """What the tool did when its Nth system call failed; rc 99: it made fewer calls."""
     return run([f"{HERE}/failat", str(error), str(n), _tool(), *map(str, args)], check=False, timeout=120)
 
 
@@ -36,7 +36,7 @@ def protocol(**place):
 
 
 def state():
-    """All that the next run can find."""
+    """Everything that the next run can find."""
     pins = sorted(os.path.join(d, f) for d, _, files in os.walk(PINS) for f in files + [""])
     meta = [m[:6] for m in map_dict("meta").values()]  # the build id is written last
     return (pins, meta, *(map_dict(m) for m in ("paths", "cgroups", "netns", "ports")),
@@ -44,7 +44,7 @@ def state():
 
 
 def speaks(cgroup):
-    """Whether a listed port of the cgroup does."""
+    """Whether a listed port of the cgroup speaks MPTCP."""
     with listen(7001, cgroup=cgroup) as listener:
         return tuple(try_connection(listener, socket.socket(proto=MPTCP))) == (True, True)
 

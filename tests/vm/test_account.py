@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--status counts connections: exactly those that a generator has made."""
+"""--status counts connections: exactly those that a generator made."""
 
 import errno
 import json
@@ -57,7 +57,7 @@ def assert_counted(traffic, services, what=""):
 
 
 def rows(cgroup):
-    """{(port, role): {counter: n}}, of those that are not 0."""
+    """{(port, role): {counter: n}}, without counters that are 0."""
     return {(c["port"], c["role"]): {k: n for k, n in c.items() if k not in ("port", "role") and n}
             for c in service(cgroup)["connections"]}
 
@@ -78,7 +78,7 @@ def test_random_traffic(traffic, services):
 
 
 def test_restarts(traffic, services):
-    """The counts are the path's; sockets of a cgroup that has gone count on."""
+    """The counts belong to the path. Sockets of a removed cgroup still count."""
     first = traffic()
     first.batch(8)
     first.stop_services()
@@ -94,7 +94,8 @@ def test_restarts(traffic, services):
 
 
 def test_never_accepted(cgroup):
-    """What waits in a listener's queue when that is closed was counted as it came."""
+    """A connection still in the accept queue when the listener closes was counted when it
+    arrived."""
     attach(cgroup, "--port", "25")
     with listen(25, cgroup=cgroup) as listener, connect("127.0.0.1", 25), connect("127.0.0.1", 25, proto=TCP):
         assert rows(cgroup) == {(25, "listen"): {"mptcp": 1, "plain": 1}}
@@ -103,8 +104,7 @@ def test_never_accepted(cgroup):
 
 
 def test_join_that_fails(network, traffic, services):
-    """The server sees neither a subflow nor a fallback; to the client it had been
-    one."""
+    """The server sees neither a subflow nor a fallback; the client did have a subflow."""
     made = traffic()
     run(["nft", "-f", "-"], stdin="""table inet lossy { chain in { type filter hook prerouting priority -500;
         iifname s1 tcp flags & syn == 0 reset tcp option mptcp
@@ -126,7 +126,7 @@ def test_join_that_fails(network, traffic, services):
 
 
 def test_route_changes(network, traffic, services):
-    """The kernel takes the next packet for the one that finishes the handshake."""
+    """The kernel takes the next packet for the one that completes the handshake."""
     made = traffic()
     client = connect(generator.SERVER[socket.AF_INET], generator.TCP_OUTSIDE, proto=0, cgroup=services[1],
                      netns=network.client)
@@ -145,18 +145,19 @@ def test_route_changes(network, traffic, services):
 
 
 def another_build(path):
-    """The tool as another build: by its id, which decides what replaces what."""
+    """A copy of the tool that counts as another build: the build id decides which replaces
+    which."""
     own = map_dict("meta")[0][6].encode()
     data = pathlib.Path(_tool()).read_bytes()
     assert own in data
-    # The first eight bytes are a number in the code, too.
+    # The first eight bytes of the id also occur as a number in the code.
     path.write_bytes(data.replace(own, own[::-1]).replace(own[:8], own[:-9:-1]))
     path.chmod(0o755)
     return str(path)
 
 
 def test_builds_take_over_from_each_other(traffic, services, tmp_path):
-    """Nothing is counted twice, and nothing left out."""
+    """Nothing is counted twice, and nothing is missed."""
     made = traffic()
     other = another_build(tmp_path / "other")
     builds = set()
@@ -178,15 +179,15 @@ def test_unpinned(cgroup):
         now = status()
         assert now["armed"] and now["accounting"] == {"counted": False, "reason": why}
         if link == "account_event":
-            assert f"\nconnections not available: {why}\n" in mma("--status").out
+            assert f"\nconnections are not counted: {why}\n" in mma("--status").out
         obj_pin(held, f"{PINS}/links/{link}")
         os.close(held)
-    assert status()["accounting"] == COUNTED and "not available" not in mma("--status").out
+    assert status()["accounting"] == COUNTED and "not counted" not in mma("--status").out
 
 
 @pytest.mark.parametrize("link, repair", [("account_connect", ["--refresh"]), ("account_event", ["--cgroup"])])
 def test_unpinned_and_repaired(link, repair, cgroup):
-    """By --refresh, and by the next start of a service."""
+    """Repaired by --refresh, and by the next start of a service."""
     attach(cgroup)
     os.unlink(f"{PINS}/links/{link}")
     mma(*repair, *([cgroup] if repair == ["--cgroup"] else []), check=True)
@@ -212,7 +213,7 @@ def test_kernel_without_a_function(cgroup, tmp_path, monkeypatch):
 
 
 def test_loading_refused(cgroup):
-    """By the kernel, whatever its reason: all else is attached."""
+    """The kernel refuses it, for any reason: everything else is attached."""
     done = run([f"{HERE}/failat", str(errno.EPERM), "account_accept", _tool(), "--cgroup", str(cgroup)])
     assert done.err.count("connections will not be counted: ") == 1
     assert status()["armed"] and not status()["accounting"]["counted"]
@@ -221,8 +222,8 @@ def test_loading_refused(cgroup):
 
 
 def test_pins_of_an_older_version(cgroup):
-    """One that did not count: its pins lack a map, and are an attachment all the
-    same. (Its program on update_socket_protocol stands for the older one.)"""
+    """The older version did not count: its pins lack a map, but are an attachment all the same.
+    (Its program on update_socket_protocol stands in for the older one.)"""
     attach(cgroup, "--port", "25")
     for name in LINKS:
         os.unlink(f"{PINS}/links/{name}")
@@ -248,7 +249,7 @@ def test_nearest_service_counts(cgroup):
 
 
 def test_a_slot_is_given_out_anew(cgroup):
-    """Counts go with their path, those of a listener that lives on, too."""
+    """Counts are deleted with their path, including those of a listener that lives on."""
     other = Cgroup()
     try:
         attach(cgroup, "--cgroup", other, "--port", "25")
@@ -267,7 +268,7 @@ def test_a_slot_is_given_out_anew(cgroup):
 
 
 def test_table_full(cgroup):
-    """The rest is counted where it is told, and what was there goes on."""
+    """Further connections are counted as MMA_UNACCOUNTED; existing entries keep working."""
     attach(cgroup, "--port", "25,26")
     with listen(25, cgroup=cgroup) as first, listen(26, cgroup=cgroup) as second:
         try_connection(first, make_socket(proto=MPTCP))
@@ -281,7 +282,7 @@ def test_table_full(cgroup):
 
 
 def runs():
-    """How often each of the programs ran."""
+    """How often each program ran."""
     found = {p["name"]: p.get("run_cnt", 0) for p in json.loads(run(["bpftool", "-j", "prog", "list"]).out)
              if p.get("name", "").startswith("account_")}
     assert set(found) == set(LINKS)
@@ -289,7 +290,7 @@ def runs():
 
 
 def test_tcp_pays_nothing(cgroup):
-    """Not one call of the programs for TCP sockets, the service's own included."""
+    """TCP sockets cause no call of the programs at all, not even the service's own sockets."""
     with listen(25, cgroup=cgroup) as own, listen(26) as other:
         attach(cgroup)
         sysctl("kernel.bpf_stats_enabled", 1)

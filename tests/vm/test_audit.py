@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--audit of a service whose sockets are MPTCP already. All else, which needs no
-hook, is in tests/system and on Linux 6.1 (nohook)."""
+"""--audit of a service whose sockets are already MPTCP. All other cases need no hook; they are in
+tests/system and on Linux 6.1 (nohook)."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from mma import MPTCP, attach, inside, resident, run, so_protocol, wait_until
 
 
 def subflows(sock):
-    """Additional ones that are up: mptcpi_subflows."""
+    """The additional subflows that are established: mptcpi_subflows."""
     return sock.getsockopt(284, 1, 64)[0]
 
 
@@ -34,14 +34,14 @@ def test_an_attached_service(cgroup, net):
             inside(deliver, cgroup=cgroup, netns=net.client)
         report = audit.end()
     assert [r["command"] for r in rows(report)[25, "listen"]] == ["master"]
-    # The kernel's thread that makes the second path is no command.
+    # The kernel thread that makes the second path does not count as a command.
     assert only(report, 25, "connect")["command"] == "deliver"
     assert only(report, 25, "connect")["connections"] == 1
     assert report["lists"]["suggested"] == "25/listen"
 
 
 def answer(server):
-    """Accepts in a child: the parent says that it listens."""
+    """Accepts in a child: the listener is reported under the parent's name."""
     if not os.fork():
         try:
             conn, _ = server.accept()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What people do to the BPF file system while services are attached: mounted over,
-unmounted, read-only. Each mode says so in one line, and no second attachment comes to be beside
-one whose pins are out of sight."""
+"""What people do to the BPF file system while services are attached: mount over it, unmount it,
+make it read-only. Each mode reports that in one line, and none creates a second attachment beside
+one whose pins are hidden."""
 
 import os
 
@@ -17,7 +17,7 @@ MODES = {"cgroup": ["--cgroup", "other.slice"], "status": ["--status"], "status 
          "detach of one": ["--detach", "--cgroup", "other.slice"]}
 
 
-FEW = ("cgroup", "status", "detach")  # each takes the 2 s in which the kernel may let go of what was unpinned
+FEW = ("cgroup", "status", "detach")  # each takes the 2 s in which the kernel may free what was unpinned
 
 
 def protocol(**place):
@@ -26,7 +26,7 @@ def protocol(**place):
 
 
 def each_refuses(cgroup, *words, modes=MODES):
-    """And changes nothing."""
+    """Each mode refuses, and changes nothing."""
     before = objects()
     for name in modes:
         refused(mma(*MODES[name]), 1, *words)
@@ -64,7 +64,7 @@ def test_mounted_over_what_is_above(cgroup):
 
 
 def test_mounted_over_by_itself(cgroup):
-    """The same instance twice hides nothing."""
+    """Mounting the same instance twice hides nothing."""
     run(["mount", "--bind", "/sys/fs/bpf", "/sys/fs/bpf"])
     try:
         attach(cgroup)
@@ -76,7 +76,7 @@ def test_mounted_over_by_itself(cgroup):
 
 
 def test_mounted_over_while_nothing_is_attached(cgroup):
-    """The upper one serves as well."""
+    """The upper file system works just as well."""
     run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
     try:
         attach(cgroup)
@@ -92,7 +92,7 @@ def test_unmounted_while_a_sandbox_keeps_it(cgroup):
     before = objects()
     with resident(prepare=private()) as pid:
         run(["umount", "/sys/fs/bpf"])
-        each_refuses(cgroup, "the pins are not in sight", "grep -ls", "or reboot", modes=FEW)
+        each_refuses(cgroup, "their pins are not visible here", "grep -ls", "or reboot", modes=FEW)
         assert not os.path.ismount("/sys/fs/bpf")
         found = run(["sh", "-c", "grep -ls ' - bpf ' /proc/[0-9]*/mountinfo"]).out.split()
         assert found == [f"/proc/{pid}/mountinfo"], "the remedy names it"
@@ -109,7 +109,7 @@ def test_pins_removed_while_a_process_holds_the_link(cgroup):
     try:
         run(["rm", "-rf", PINS])
         refused(mma("--cgroup", cgroup), 1, "a process holds the link")
-        # Another attachment beside it, as an older version has made one.
+        # Create another attachment beside it, as an older version would have.
         committed = meta._call(bpfsys.MAP_LOOKUP, bytes(4), bytes(48))
         meta._call(bpfsys.MAP_UPDATE, bytes(4), bytes(48))
         attach(cgroup)
@@ -117,7 +117,7 @@ def test_pins_removed_while_a_process_holds_the_link(cgroup):
         meta._call(bpfsys.MAP_UPDATE, bytes(4), committed)
         done = mma("--status")
         assert done.rc == 0 and done.out.startswith("armed       yes\n")
-        assert "not in sight" in one_line(done.err)
+        assert "not visible here" in one_line(done.err)
     finally:
         os.close(link)
         os.close(meta.fd)
@@ -125,7 +125,8 @@ def test_pins_removed_while_a_process_holds_the_link(cgroup):
 
 
 def test_detach_is_no_attachment_out_of_sight(cgroup):
-    """Not even at once after it, while a process holds a program."""
+    """Detaching leaves no hidden attachment, not even directly afterwards while a process still
+    holds a program."""
     attach(cgroup)
     held = [bpfsys.obj_get(f"{PINS}/{name}") for name in ("progs/upgrade", "links/upgrade")]
     try:

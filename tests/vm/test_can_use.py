@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Only sockets that can use the list become MPTCP: those of a task that may bind a
-privileged port, until the list has an entry that anybody can use."""
+"""Only sockets that can use the allowlist become MPTCP: those of tasks that may bind a privileged
+port, and all others only while the list has an entry that anybody can use."""
 
 import contextlib
 import ctypes
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def set_caps(effective, permitted):
-    """Of this thread alone."""
+    """Sets them for this thread only."""
     def halves(caps):
         mask = sum(1 << c for c in caps)
         return mask & 0xffffffff, mask >> 32
@@ -43,7 +43,7 @@ def set_caps(effective, permitted):
 
 
 def become(uid, caps=()):
-    """Another user, for good, with these capabilities in permitted alone."""
+    """Becomes another user for good, with these capabilities permitted but not effective."""
     _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -76,7 +76,8 @@ def test_nobody_keeps_tcp(cgroup, invariant):
 
 @pytest.mark.parametrize("cap", [NET_BIND_SERVICE, NET_ADMIN, NET_RAW])
 def test_one_capability(cgroup, cap):
-    """setcap and AmbientCapabilities= end in such credentials. Permitted is enough: it can be raised."""
+    """setcap and AmbientCapabilities= lead to such credentials. Permitted is enough, because the
+    task can raise it."""
     attach(cgroup)
     assert protocol(cgroup, lambda: become(NOBODY, [cap])) == MPTCP
 
@@ -87,20 +88,21 @@ def test_every_other_capability(cgroup):
 
 
 def test_root_without_rights(cgroup):
-    """What counts is the right, not the name: CapabilityBoundingSet= of a unit of root's."""
+    """The capability counts, not the uid: CapabilityBoundingSet= in a unit that runs as root."""
     attach(cgroup)
     assert protocol(cgroup, lambda: set_caps((), ())) == TCP
 
 
 def test_dropped_and_regained(cgroup):
-    """A daemon that keeps its saved uid may bind again."""
+    """A daemon that keeps root as its saved uid may bind again."""
     attach(cgroup)
     assert protocol(cgroup, lambda: os.seteuid(NOBODY)) == MPTCP
     assert protocol(cgroup, lambda: os.setresuid(NOBODY, NOBODY, 0)) == MPTCP
 
 
 def test_thread_without_rights(cgroup):
-    """A thread may have credentials of its own; its leader may bind what it makes."""
+    """A thread may have its own credentials; the leader may bind a socket that the thread
+    created."""
     attach(cgroup)
 
     def thread_of_root():
@@ -119,14 +121,16 @@ def test_thread_without_rights(cgroup):
 
 
 def test_user_namespace(cgroup):
-    """Its root has every capability there, and none over the host's network; but whose
-    rights hold where is the kernel's to say, so it is taken for somebody who may."""
+    """Root in a user namespace has every capability there, and none over the host's network. Only
+    the kernel can decide which capability applies where, so such a task counts as one that may
+    bind."""
     attach(cgroup)
     assert protocol(cgroup, lambda: unshare(CLONE_NEWUSER)) == MPTCP
 
 
 def test_unprivileged_ports_begin_lower(cgroup, invariant):
-    """net.ipv4.ip_unprivileged_port_start, also changed live; 0 in Docker's namespaces."""
+    """net.ipv4.ip_unprivileged_port_start, also when changed at runtime; it is 0 in Docker's
+    namespaces."""
     before = sysctl("net.ipv4.ip_unprivileged_port_start")
     attach(cgroup)
     try:
@@ -138,7 +142,7 @@ def test_unprivileged_ports_begin_lower(cgroup, invariant):
 
 
 def test_the_callers_namespace_counts(cgroup, net):
-    """Each network namespace has a limit of its own."""
+    """Each network namespace has its own limit."""
     attach(cgroup, "--netns", f"/run/netns/{net.server}")
     sysctl("net.ipv4.ip_unprivileged_port_start", 25, netns=net.server)
     assert [nobodys(cgroup), nobodys(cgroup, netns=net.server)] == [TCP, MPTCP]
@@ -150,7 +154,7 @@ ENTRIES = [("25/connect", True), ("25", True), ("4190/listen", True), ("1024/lis
 
 @pytest.mark.parametrize("entry, anybody", ENTRIES)
 def test_entries(cgroup, entry, anybody):
-    """Each by --port, by --allow, and taken back by --deny."""
+    """Each entry is made by --port and by --allow, and withdrawn by --deny."""
     expected = MPTCP if anybody else TCP
     attach(cgroup)
     assert nobodys(cgroup) == TCP
@@ -171,13 +175,13 @@ def test_an_empty_list_is_nobodys(cgroup):
 
 @pytest.mark.parametrize("port, roles", [(25, 2), (25, 3), (4190, 1), (0, 1), (0, 2), (993, 0xff)])
 def test_edit_by_bpftool(cgroup, port, roles):
-    """As the contract has it: it just works, from the next socket on."""
+    """As the contract says: it takes effect from the next socket on, without the tool."""
     attach(cgroup)
     assert nobodys(cgroup) == TCP
     run(["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder)), "value",
          str(roles)])
     assert nobodys(cgroup) == MPTCP
-    mma("--refresh", check=True)  # looks what the list grants
+    mma("--refresh", check=True)  # reads again what the list grants
     assert nobodys(cgroup) == MPTCP
     run(["bpftool", "map", "delete", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder))])
     assert nobodys(cgroup) == MPTCP, "what takes away needs no haste"
@@ -213,7 +217,7 @@ def test_another_map_is_none_of_ours(cgroup):
 
 @contextlib.contextmanager
 def background(function, **place):
-    """A child that does this until the end."""
+    """A child that runs this until the context ends."""
     pid, r = fork(function, **place)
     try:
         yield
@@ -225,9 +229,10 @@ def background(function, **place):
 
 
 def test_ten_thousand_edits_under_load(cgroup, invariant, preemption):
-    """Each edit that grants is in force for nobody's next socket, while the loader reads the list and
-    narrows what it grants again and again, and others edit it, too. (Not where the kernel preempts tasks:
-    of three that edit maps, one amid the other on one processor, the third is not seen. docs/decisions.md)"""
+    """Each edit that grants a port takes effect for nobody's next socket, while the loader keeps
+    reading the list and narrowing what it grants, and others edit the list, too. (Not on
+    preemptible kernels: if three tasks edit maps on one CPU, each interrupting the one before, the
+    third edit is missed. docs/decisions.md)"""
     attach(cgroup)
     alone = preemption.mode not in ("none", "voluntary")
 
@@ -249,7 +254,7 @@ def test_ten_thousand_edits_under_load(cgroup, invariant, preemption):
                 missed += own_protocol() != MPTCP
                 ports[25] = 1
                 own_protocol()
-                covered.add(summary.get(0)[0])  # edits, as of when the loader read the list
+                covered.add(summary.get(0)[0])  # edits that the loader had read
         return missed, len(covered)
 
     def make_sockets():
@@ -263,7 +268,7 @@ def test_ten_thousand_edits_under_load(cgroup, invariant, preemption):
 
 
 def test_nobody_watches(cgroup):
-    """Unpinned by hand: the next run notices, and puts it back."""
+    """Somebody removed the pin: the next run notices, and restores it."""
     attach(cgroup)
     for name in ("watch_list", "watch_list_2"):
         os.unlink(f"{PINS}/links/{name}")
@@ -279,9 +284,9 @@ def unwatched(tmp_path, monkeypatch):
 
 
 def test_kernel_without_the_function(cgroup, unwatched):
-    """As in 0.1.0: whatever the list grants; and --status and --check say so."""
+    """As in 0.1.0, sockets become MPTCP whatever the list grants. --status and --check say so."""
     done = attach(cgroup)
-    assert done.err.count("sockets that can never be on a listed port become MPTCP, too: ") == 1
+    assert done.err.count("sockets that can never use a listed port become MPTCP, too: ") == 1
     assert nobodys(cgroup) == MPTCP
     assert status()["list_watch"] == {"known": False, "reason": "this kernel has no function bpf_map_update_valuX"}
     assert "every socket of a service becomes MPTCP:" in mma("--status").out
@@ -294,7 +299,8 @@ def test_kernel_without_the_function(cgroup, unwatched):
 
 
 def test_loading_refused(cgroup):
-    """By the kernel, whatever its reason: all else is attached, and --refresh tries again."""
+    """The kernel refuses it, for any reason: everything else is attached, and --refresh tries
+    again."""
     run([f"{HERE}/failat", str(errno.EPERM), "watch_list", _tool(), "--cgroup", str(cgroup)])
     assert [status()["armed"], status()["list_watch"]["known"], nobodys(cgroup)] == [True, False, MPTCP]
     mma("--refresh", check=True)
@@ -308,16 +314,16 @@ def test_status_knows(cgroup):
     assert "every socket of a service" not in mma("--status").out
     mma("--allow", "4190/listen,25/connect", check=True)
     assert netns_status()["open_ports"] == {"25": ["connect"], "4190": ["listen"]}
-    assert "as any process may use\n            25/connect 4190/listen\n" in mma("--status").out
+    assert "because any process may use\n            25/connect 4190/listen\n" in mma("--status").out
     mma("--deny", "25/connect,4190", check=True)
     with Map("ports") as ports:
         ports[25] = 3
-    assert status()["list_watch"]["reason"] == "the list was edited since the last run; --refresh looks again"
+    assert status()["list_watch"]["reason"] == "the list was edited since the last run; run --refresh to update the summary"
     mma("--refresh", check=True)
     assert status()["list_watch"]["known"]
 
 
-# Its sockets are bound by somebody else, as authbind does it.
+# A server whose sockets are bound by another process, as with authbind.
 HELPED = """
 import os, signal, socket, sys
 there = socket.socket(fileno=int(sys.argv[1]))
@@ -330,7 +336,7 @@ signal.pause()
 
 @contextlib.contextmanager
 def helped(cgroup, port):
-    """A server that never had the right to bind listens on this port."""
+    """Starts a server that listens on this port but never had the right to bind."""
     here, there = socket.socketpair()
 
     def prepare():
@@ -351,7 +357,7 @@ def helped(cgroup, port):
 
 
 def test_why_a_listener_stays_tcp(cgroup):
-    """The true reason: not "made before the attach"."""
+    """--status gives the true reason, not "made before the attach"."""
     attach(cgroup)
     with helped(cgroup, 25), helped(cgroup, 80):
         found = {lis["port"]: (lis["proto"], lis["reason"]) for lis in service(cgroup)["listeners"]}
@@ -363,7 +369,7 @@ def test_why_a_listener_stays_tcp(cgroup):
 
 
 def test_a_daemon_that_drops_its_rights_is_not_blamed(cgroup):
-    """It bound as root, and became another user then: so does Exim."""
+    """Like Exim, it bound as root and then became another user."""
     ready, there = os.pipe()
 
     def daemon():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--check where everything is as it should be: all of it says so, nobody notices,
-and nothing stays."""
+"""--check where nothing is wrong: every line says so, the service does not notice, and nothing is
+left behind."""
 
 import os
 import pickle
@@ -29,7 +29,8 @@ def test_a_healthy_machine():
 
 
 def test_a_healthy_service(cgroup):
-    """It listens alone: of one that connects --check says that the kernel's limits let it add no path."""
+    """The service only listens: for one that connects, --check reports that the kernel's limits
+    let it add no path."""
     attach(cgroup, "--port", "25/listen")
     with listen(25, cgroup=cgroup):
         rc, lines = check("--cgroup", cgroup)
@@ -56,8 +57,8 @@ def test_nothing_stays(cgroup):
 
 
 def sockets_during_a_check(cgroup):
-    """What sockets of the cgroup are, one after the other as fast as can be, while
-    checks run: a set."""
+    """Creates sockets in the cgroup in a tight loop while checks run: the set of their
+    protocols."""
     r, w = os.pipe()
 
     def make():
@@ -98,14 +99,14 @@ def test_bpffs_in_another_mount_namespace(path, result, words):
 
 
 def test_only_cgroup_v1():
-    """On the machine itself."""
+    """On the real machine."""
     assert os.system("umount /sys/fs/cgroup && mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/v1 && "
                      "mount -t cgroup -o none,name=v1 none /sys/fs/cgroup/v1") == 0
     try:
         for words in ([], ["--cgroup", "x.service"], ["--cgroup", "self"]):
             rc, lines = check(*words)
             assert rc == 3 and failed(lines) == {"cgroup2"}
-            assert "not mounted, and scope" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
+            assert "not mounted, and services" in lines["cgroup2"][1] and "mount -t cgroup2" in lines["cgroup2"][2]
             assert "cgroup" not in lines
     finally:
         assert os.system("umount /sys/fs/cgroup/v1 /sys/fs/cgroup && "
@@ -113,7 +114,7 @@ def test_only_cgroup_v1():
 
 
 def test_mptcp_off():
-    """On the machine itself, and switched on by the remedy."""
+    """On the real machine; the remedy switches it on."""
     sysctl("net.mptcp.enabled", 0)
     try:
         rc, lines = check()

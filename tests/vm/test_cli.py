@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bad input and bad surroundings that need the hook: one line with object, cause and
-remedy, the contract's exit code, and nothing left behind. What needs no hook is in
-tests/system."""
+"""Bad input and bad surroundings that need the hook: one line with object, cause and remedy, the
+contract's exit code, and nothing left behind. Cases that need no hook are in tests/system."""
 
 import os
 import re
@@ -39,7 +38,7 @@ def leaves_nothing(clean):
 
 
 def private(*commands):
-    """For prepare=: a mount namespace of its own, changed."""
+    """A prepare= that makes a private mount namespace and runs these commands in it."""
     def prepare():
         unshare(CLONE_NEWNS)
         for command in ("mount --make-rprivate /", *commands):
@@ -67,13 +66,13 @@ def test_no_bpffs_in_a_private_namespace(cgroup, leaves_nothing):
 
 
 def test_the_hosts_bpffs_seen_from_a_sandbox(cgroup):
-    """Another mount namespace with the same instance, as systemd's sandboxes have."""
+    """Another mount namespace with the same instance, as in systemd's sandboxes."""
     assert mma("--cgroup", cgroup, prepare=private()).rc == 0
     assert status()["armed"]
 
 
 def test_ip_netns_exec(cgroup, net, leaves_nothing):
-    """It mounts /sys anew, and with that has no BPF file system."""
+    """ip netns exec mounts a new /sys, without the BPF file system."""
     for path in ("t.service", str(cgroup)):
         refused(run(["ip", "netns", "exec", net.server, mma_path(), "--cgroup", path], check=False), 1, "nsenter")
 
@@ -120,7 +119,7 @@ def test_lock_is_a_symlink(cgroup, tmp_path, leaves_nothing):
 
 
 def test_standard_descriptors_closed(cgroup):
-    """Nothing that is opened becomes standard output."""
+    """No file that the tool opens becomes its standard output."""
     done = run(["sh", "-c", f"{mma_path()} --cgroup {cgroup} <&- >&- 2>&-"], check=False)
     assert done.rc == 0
     assert status()["armed"]
@@ -138,7 +137,7 @@ def test_not_root(cgroup, leaves_nothing):
         assert "root" in one_line(done.err)
 
 
-# Paths that only a guest has for sure
+# Paths that certainly exist only in a guest
 
 def test_path_on_v1(tmp_path, leaves_nothing):
     done = run(["mount", "-t", "cgroup", "-o", "none,name=mma", "none", str(tmp_path)], check=False)
@@ -177,7 +176,7 @@ def test_bad_netns(cgroup, leaves_nothing, path, word):
 
 
 def test_cgroup_namespace(cgroup):
-    """Paths cannot be followed from inside: by id, and it says so."""
+    """Paths cannot be followed from inside: it attaches by id, and says so."""
     inner = cgroup.child("inner")
 
     def prepare():
@@ -215,7 +214,7 @@ def test_every_port(cgroup):
     assert len(map_dict("ports")) == 65536
 
 
-# What somebody else left at our pins
+# Foreign objects at our pins
 
 MAPS = ["ports", "cgroups", "departed", "paths", "netns", "stats", "meta"]
 
@@ -228,7 +227,7 @@ def make_foreign(path, kind, tmp_path):
         fd = bpfsys.map_create(2, 4, 4, 1)
         bpfsys.obj_pin(fd, path)
         os.close(fd)
-    elif kind == "twin":  # sizes as ours, but a plain hash
+    elif kind == "twin":  # our sizes, but a plain hash
         fd = bpfsys.map_create(1, *{"stats": (4, 128), "departed": (8, 8)}[os.path.basename(path)], 1)
         bpfsys.obj_pin(fd, path)
         os.close(fd)
@@ -284,7 +283,7 @@ def test_foreign_object(cgroup, tmp_path, name, kind):
 
 
 def test_foreign_neighbour_in_our_directory(cgroup):
-    """Something else is pinned there: it stays, and --detach says so."""
+    """A foreign object is pinned there: it stays, and --detach says so."""
     attach(cgroup)
     make_foreign(f"{PINS}/theirs", "map", None)
     try:
@@ -298,7 +297,7 @@ def test_foreign_neighbour_in_our_directory(cgroup):
 @pytest.mark.parametrize("mode", [["--cgroup", "t.service"], ["--detach"], ["--refresh"], ["--allow", "25"],
                                   ["--deny", "25"], ["--status"]], ids=lambda m: m[0])
 def test_foreign_abi(cgroup, mode):
-    """As bpftool would edit it: meta's first word."""
+    """Changes meta's first word, as bpftool would."""
     attach(cgroup)
     value = run(["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/meta"]).out
     raw = re.search(r'"value":\[("0x[^\]]*)\]', value).group(1).replace('"', "").split(",")
@@ -312,11 +311,11 @@ def test_foreign_abi(cgroup, mode):
         run([*key, *raw])
 
 
-# Modes as such
+# The modes themselves
 
 def test_quiet_drops_notes(cgroup):
     later = f"{cgroup}/later.service"
-    assert "not there yet" in mma("--cgroup", later).err
+    assert "does not exist yet" in mma("--cgroup", later).err
     assert mma("--cgroup", later, "-q").err == ""
     assert one_line(mma("--cgroup", "/", "-q").err)
     mma("--detach", check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--connections against what both ends of each connection know themselves."""
+"""--connections compared with what both ends of each connection know."""
 
 import contextlib
 import json
@@ -25,8 +25,8 @@ def why(connection):
 
 
 def test_paths_and_bytes(cgroup):
-    """The bytes of a connection are those that were sent, those of its paths add up to them, and each path has
-    its own link."""
+    """The connection's bytes are those that were sent, and those of its paths add up to them. Each
+    path has its own link."""
     with contextlib.ExitStack() as stack:
         world = World(stack, cgroup, 3)
         for paths in (1, 2, 3):
@@ -41,7 +41,7 @@ def test_paths_and_bytes(cgroup):
 
 
 def look_at_paths(world, client, server, paths):
-    exchange(client, server, 1, 1)  # a peer answers an announcement after that
+    exchange(client, server, 1, 1)  # a peer answers an announcement only after that
     world.settled(client, paths)
     exchange(client, server)
     found = wait_until(lambda: (c := world.settled(client, paths)) and sum(p["bytes_in"] for p in c["paths"]) >= 100_001 and c,
@@ -50,7 +50,8 @@ def look_at_paths(world, client, server, paths):
     assert found["netns"] == netns_cookie(world.net.server)
     assert found["peer"] == dict(zip(("addr", "port"), client.getsockname()))
     assert (found["bytes_in"], found["bytes_out"]) == (100_001, 250_001)
-    # What was sent by two paths counts in both: the kernel does that where one seems lost.
+    # Data sent on two paths counts on both: the kernel resends on another path when one seems
+    # lost.
     assert sum(p["bytes_in"] for p in found["paths"]) >= 100_001
     assert 250_001 <= sum(p["bytes_out"] for p in found["paths"]) <= 500_000
     assert [p["interface"] for p in found["paths"]] == [f"s{i}" for i in range(paths)]
@@ -65,13 +66,14 @@ def look_at_paths(world, client, server, paths):
 
 
 def sent_again(world):
-    """How often MPTCP itself did that, at both ends: a path that is slow to acknowledge seems lost to it."""
+    """How often MPTCP itself resent data, at both ends. It takes a path for lost that is slow to
+    acknowledge."""
     return sum(int(run(["nstat", "-asz", "MPTcpExtMPTCPRetrans"], netns=name).out.split()[-2])
                for name in (world.net.server, world.net.client))
 
 
 def test_one_path_as_bytes_go(world):
-    """With one path the numbers of the path are exact, if nothing was sent again."""
+    """With a single path its numbers are exact, provided that nothing was resent."""
     client, server = world.connect()
     exchange(client, server)
     found = world.settled(client, 1)
@@ -84,7 +86,7 @@ def test_one_path_as_bytes_go(world):
 
 
 def drop(netns, chain):
-    """Until it is called again."""
+    """Drops packets in this chain until the returned function is called."""
     run(["nft", "-f", "-"], netns=netns, stdin=f"table inet t {{ chain c {{ type filter {chain} }}; }}")
     return lambda: run(["nft", "delete", "table", "inet", "t"], netns=netns)
 
@@ -144,8 +146,9 @@ def test_why_a_client_has_one_path(world):
 
 
 def test_what_is_not_mptcp(world):
-    """By what the kernel tells: a TCP socket that an MPTCP listener accepted, and an MPTCP socket that fell back.
-    Others are none of ours: of another cgroup, of a TCP listener, of a service's own plain TCP socket."""
+    """As the kernel reports it: a TCP socket that an MPTCP listener accepted, and an MPTCP socket
+    that fell back. Others are not listed: sockets of another cgroup, of a TCP listener, and the
+    service's own plain TCP sockets."""
     off = world.listen(80)
     far = world.listen(25, cgroup=None, netns=world.net.client)
     plain, _ = world.connect(proto=TCP)
@@ -172,7 +175,7 @@ def test_what_is_not_mptcp(world):
     assert found[80, "listen"]["peer"]["port"] == asked.getsockname()[1]
     one = found[25, "connect"]
     assert (one["result"], one["paths"][0]["bytes_out"]) == ("fell_back", 1)
-    assert why(one) == "off_list"  # 25 is for listening alone
+    assert why(one) == "off_list"  # 25 may only listen
     mma("--allow", "25/connect", check=True)
     again = world.stack.enter_context(connect("192.0.2.2", 25, proto=0, cgroup=world.cgroup, netns=world.net.server))
     world.stack.enter_context(far.accept()[0])
@@ -182,7 +185,7 @@ def test_what_is_not_mptcp(world):
 
 
 def test_the_kernels_table_is_full(world, tmp_path):
-    """Which the kernel counts, but not whom it befell."""
+    """The kernel counts that, but not which connection it hit."""
     world.connect(proto=TCP)
     full = counter_says(tmp_path, "MPFallbackTokenInit", 7)
     found, = connections(prepare=full)
@@ -194,7 +197,8 @@ def test_the_kernels_table_is_full(world, tmp_path):
 
 
 def test_a_path_is_lost(world):
-    """Its link loses everything: it stalls, and what is sent comes by the other. Its endpoint goes: so does it."""
+    """The link drops everything: the path stalls, and data takes the other path. Then the endpoint
+    is removed, and the path with it."""
     world.net.announce()
     client, server = world.connect()
     exchange(client, server, 1, 1)
@@ -228,7 +232,7 @@ def test_backup(world):
 
 
 def test_the_last_path_is_gone(world):
-    """A client that vanishes in a reset leaves a connection without paths behind."""
+    """A client that vanishes with a reset leaves a connection without paths."""
     sysctl("net.mptcp.close_timeout", 30, world.net.server)
     client, server = world.connect()
     exchange(client, server, 1, 1)
@@ -239,7 +243,8 @@ def test_the_last_path_is_gone(world):
 
 
 def test_whose_they_are(world):
-    """Of nested services the nearest; a cgroup below one is the service's; --cgroup shows one."""
+    """With nested services the nearest one; a cgroup below a service belongs to it; --cgroup shows
+    only one."""
     child = world.cgroup.child("inner.service")
     below = child.child("worker")
     attach(child)
@@ -257,7 +262,7 @@ def test_whose_they_are(world):
 
 
 def test_a_path_to_a_listener_of_the_kernels_own(world):
-    """An endpoint with a port: what comes there belongs to the service all the same."""
+    """An endpoint with a port: connections to it belong to the service, too."""
     world.listener.close()
     world.listener = world.listen(143, "192.0.2.1")
     world.net.ip(world.net.server, "mptcp endpoint add 10.0.1.1 dev s1 signal port 10143")
@@ -274,7 +279,7 @@ def test_nothing_to_show(cgroup):
 
 
 def test_long_addresses(world):
-    """Both addresses of full length, and no line beyond 79 columns."""
+    """Both addresses have full length, and no line exceeds 79 columns."""
     addresses = {"server": "2001:db8:1234:5678:9abc:def0:1234:5678", "client": "2001:db8:1234:5678:9abc:def0:1234:5679"}
     for side, dev in (("server", "s0"), ("client", "c0")):
         world.net.ip(getattr(world.net, side), f"addr add {addresses[side]}/64 dev {dev} nodad")

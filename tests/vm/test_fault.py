@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each system call of the tool failing in turn: it is done all the same, or says
-why in one line; either way the server is served, rule 2 holds and the next run
-repairs.
+"""Fails each system call of the tool in turn. The tool completes anyway, or prints the reason in
+one line. In both cases the server works, rule 2 holds and the next run repairs the state.
 
-MMA_KILL=thorough, the default: each call with each error, which takes hours. Else of
-each kind (a system call, a command of bpf(2)) the first, and each by which a cgroup is
-looked for, for the next look means another thing than the first: in MMA_KILL=short with
-the errors in turn, in MMA_KILL=each with each of them, and all other calls with the errors
-in turn."""
+MMA_KILL=thorough, the default: each call with each error, which takes hours. The other two take
+the first call of each kind (a system call, a command of bpf(2)) and every call that looks up a
+cgroup, because later lookups mean something else than the first. On these calls MMA_KILL=short
+cycles through the errors, and MMA_KILL=each tries all of them; it also fails all other calls,
+cycling through the errors."""
 
 import errno
 import os
@@ -20,9 +19,9 @@ from syscalls import (BPF, EXTENT, NAME_TO_HANDLE_AT, WRITE, add_interface, arme
                       failing_at, protocol, remove_interface, state)
 
 ERRORS = (errno.ENOMEM, errno.EPERM, errno.EINTR, errno.ENOSPC, errno.EBUSY, errno.EEXIST, errno.EIO)
-NOT_STARTED = 127  # the dynamic linker's
-UNWRITTEN = "standard output: cannot be written"  # all is done by then
-STUCK = "network namespace: cannot be left"  # ends there, takes nothing back, and says: run it again
+NOT_STARTED = 127  # from the dynamic linker
+UNWRITTEN = "standard output: cannot be written"  # everything is done by then
+STUCK = "network namespace: cannot be left"  # stops there, undoes nothing, and says: run it again
 LINK_CREATE, RAW_TRACEPOINT_OPEN = 28, 17
 
 
@@ -31,8 +30,8 @@ def kind_of(call):
 
 
 def points(calls, seen=()):
-    """(N, error). The first call is the execve(2) of the tool. `seen`: kinds that another
-    test has let fail, and need not again in a short run."""
+    """(N, error). The first call is the execve(2) of the tool. `seen`: kinds that another test has
+    failed already, which a short run skips."""
     seen = set(seen)
     for n, call in enumerate(calls[1:], 2):
         kind = kind_of(call)
@@ -45,13 +44,13 @@ def points(calls, seen=()):
 
 
 def is_told(done, call):
-    """A failure has one line, unless it was that line which could not be written."""
+    """A failure prints one line, unless writing that line is what failed."""
     return done.err.count("\n") == 1 and done.err.startswith("mptcp-mail-attach: ") or call[0] == WRITE
 
 
 def sweep(args, prepare, succeeded, failed, complete, restore, seen=()):
-    """Fails each point. `succeeded` or `failed` after it; `complete` where what is left
-    is a state not seen before; `restore` to begin anew. Number of failed runs."""
+    """Fails each point. Calls `succeeded` or `failed` after it, `complete` if the state left
+    behind is a new one, and `restore` to start over. Returns the number of failed runs."""
     prepare()
     calls = calls_of([_tool(), *args])
     restore()
@@ -70,7 +69,7 @@ def sweep(args, prepare, succeeded, failed, complete, restore, seen=()):
             if left not in states:
                 states.append(left)
                 complete()
-        except Exception as e:  # the others are tried, for this run is a long one
+        except Exception as e:  # try the others: this run takes long
             wrong.append(f"{errno.errorcode[error]} at {n}, {calls[n - 1]}: {e!r}; {done}")
         taken += 1
         restore()
@@ -80,13 +79,13 @@ def sweep(args, prepare, succeeded, failed, complete, restore, seen=()):
 
 
 def test_first_attach(cgroup):
-    """Failed, it has taken everything back, or the next run finds the rest."""
+    """After a failure everything is undone, or the next run finds the rest."""
     args = ["-q", "--cgroup", cgroup, "--port", "7001"]
 
     def complete():
         mma(*args, check=True)
         armed(cgroup)
-        if not status()["accounting"]["counted"]:  # what was refused, --refresh asks for again
+        if not status()["accounting"]["counted"]:  # --refresh tries again what was refused
             mma("--refresh", "-q", check=True)
         assert status()["accounting"]["counted"]
         assert protocol() == TCP
@@ -95,12 +94,12 @@ def test_first_attach(cgroup):
         rule2.check(cgroup)
         detach_if_any()
         assert protocol(cgroup=cgroup) == TCP
-    # Not among them: what tidies up once all is attached, which is a note since 0.2.
+    # Does not include the cleanup after the attach, whose failure is a note since 0.2.
     assert sweep(args, lambda: None, lambda: armed(cgroup), failed, complete, detach_if_any) >= 20
 
 
 def test_second_attach(cgroup, invariant):
-    """What is attached stays so, whatever becomes of the other."""
+    """The first service stays attached, whether the second attach succeeds or fails."""
     other = cgroup.child("other.service")
     args = ["-q", "--cgroup", other, "--port", "7002"]
     attach(cgroup, "--port", "7001")
@@ -130,7 +129,7 @@ def test_second_attach(cgroup, invariant):
 
 
 def test_detach_of_one(cgroup, invariant):
-    """Of two: the other stays what it was."""
+    """One of two: the other one is unchanged."""
     other = cgroup.child("other.service")
     attach(cgroup, "--port", "7001")
 
@@ -189,7 +188,7 @@ def test_refresh(cgroup, invariant, older):
 
 
 def test_an_attachment_refused_is_named(cgroup):
-    """EPERM for each link, as some kernels have it for trampolines."""
+    """EPERM for each link, as some kernels return it for trampolines."""
     args, told = ["--cgroup", cgroup], ""
     calls = calls_of([_tool(), *args])
     detach_if_any()

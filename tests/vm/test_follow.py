@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An attached path stays attached while its cgroup goes and comes back."""
+"""An attached path stays attached while its cgroup is removed and created again."""
 
 import os
 import signal
@@ -57,7 +57,7 @@ def test_twenty_restarts_with_the_very_first_socket(cgroup):
 
 def test_before_it_exists(group):
     done = mma("--cgroup", group)
-    assert done.rc == 0 and "not there yet" in done.err
+    assert done.rc == 0 and "does not exist yet" in done.err
     assert service(group)["alive"] is False
     assert ids() == set()
     group.make()
@@ -177,7 +177,7 @@ def test_longest_path(clean):
 
 @pytest.mark.parametrize("length", [511, 512, 600])
 def test_too_long_is_refused_and_never_matched(cgroup, length):
-    """Not cut off to a shorter path that is attached, either."""
+    """Nor is it truncated to a shorter path that is attached."""
     path = f"{cgroup.path}/{'a' * 200}/{'b' * 200}/"
     path += "c" * (length - len(path))
     attach(cgroup.child("other"))
@@ -190,7 +190,8 @@ def test_too_long_is_refused_and_never_matched(cgroup, length):
 
 
 def test_below_a_long_path(cgroup):
-    """A process whose own path is too long for the map is still below."""
+    """A process whose own path is too long for the map still belongs to the attached path
+    above."""
     deep = f"{cgroup}/{'a' * 250}/{'b' * 250}/{'c' * 250}"
     attach(cgroup)
     os.makedirs(deep)
@@ -233,7 +234,7 @@ def test_strange_names(cgroup, name):
 
 
 def test_newline_in_a_name(clean):
-    """The kernel makes no such cgroup; what we say of it stays in its lines."""
+    """The kernel refuses such a cgroup. The tool's message still fits its line."""
     with pytest.raises(OSError):
         os.mkdir(f"{CGROUPS}/a\nb")
     done = mma("--cgroup", f"{CGROUPS}/a\nb")
@@ -241,7 +242,7 @@ def test_newline_in_a_name(clean):
     assert all(line.startswith("mptcp-mail-attach: /a\\x0ab: ") for line in done.err.splitlines())
 
 
-# Races: another process makes and removes the cgroup as fast as it can.
+# Races: another process creates and removes the cgroup as fast as it can.
 
 class Racer:
     def __init__(self, *dirs):
@@ -260,7 +261,7 @@ class Racer:
 
     @contextmanager
     def stopped(self):
-        """Between two system calls of it."""
+        """Stops it between two of its system calls."""
         os.kill(self.pid, signal.SIGSTOP)
         _, how = os.waitpid(self.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(how), "the racer failed"
@@ -290,8 +291,8 @@ def present(*groups):
 
 @pytest.mark.usefixtures("invariant")
 def test_race_with_attach_and_detach(cgroup, group):
-    """After an attach the map has the id of the cgroup that is there, and no
-    other; after a detach none. The programs stay, for another path is attached."""
+    """After an attach the map has the id of the cgroup that exists, and no other. After a detach
+    it has none. The programs stay, because another path is attached."""
     attach(cgroup)
     found = 0
     with racing(group.dir) as racer:
@@ -308,7 +309,7 @@ def test_race_with_attach_and_detach(cgroup, group):
 
 
 def test_race_with_the_first_attach(group):
-    """Programs and all. The parent restarts, too."""
+    """The attach loads the programs, too. The parent cgroup restarts as well."""
     inner = Cgroup("inner.service", group.dir, make=False)
     with racing(group.dir, inner.dir) as racer:
         for n in range(6):
@@ -328,7 +329,7 @@ def test_race_with_refresh(group):
 
 
 def test_socket_in_every_short_life(group):
-    """No process of the cgroup is ever too early."""
+    """No process of the cgroup starts too early."""
     mma("--cgroup", group, check=True)
 
     def lives():
@@ -348,6 +349,6 @@ def test_socket_in_every_short_life(group):
 
 
 def test_nothing_of_ours_runs(cgroup):
-    """No daemon: following needs no process."""
+    """No daemon: follow needs no process."""
     attach(cgroup)
     assert subprocess.run(["pgrep", "-f", "mptcp-mail-attach"], check=False).returncode == 1

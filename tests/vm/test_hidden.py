@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the BPF file system cannot be seen, or the lock cannot be taken, no mode may say
-that nothing is attached: each fails with what to do about it, and changes nothing."""
+"""Where the BPF file system is hidden or the lock cannot be taken, no mode may say that nothing is
+attached. Each fails, says what to do, and changes nothing."""
 
 import os
 
@@ -18,20 +18,21 @@ CLONE_NEWNS = 0x20000
 
 
 def tree(top):
-    """What is below it, with the inodes: a pin that is made anew has another one."""
+    """All files below it with their inodes, because a pin that is created again has a new
+    inode."""
     return {os.path.join(path, name): os.stat(os.path.join(path, name)).st_ino
             for path, dirs, files in os.walk(top) for name in dirs + files}
 
 
 def everything():
-    """Of ours on this host."""
+    """Everything of ours on this host."""
     maps = {name: map_dict(name) for name in MAPS} if os.path.exists(PINS) else {}
     return tree(PINS), maps, objects(), tree("/etc/systemd/system"), tree("/run")
 
 
 @pytest.fixture
 def systemd(clean, tmp_path):
-    """As much of it as --enable and --disable ask for, and a unit with the drop-in."""
+    """As much of systemd as --enable and --disable need, and a unit with the drop-in."""
     tool = tmp_path / "systemctl"
     tool.write_text("#!/bin/sh\n[ $1 = show ] || exit 0\necho 'Id=hidden.service\nLoadState=loaded\nActiveState=inactive'\n"
                     f"[ ! -e {DROPIN} ] || grep ExecStartPre= {DROPIN}\n")
@@ -49,8 +50,8 @@ def systemd(clean, tmp_path):
 
 @pytest.fixture
 def roots(clean, tmp_path):
-    """Two root directories, in the host's mount namespace: one without /run, one without
-    the BPF file system."""
+    """Two root directories, in the host's mount namespace: one without /run, one without the BPF
+    file system."""
     mounted = []
 
     def root(name, *dirs):
@@ -79,7 +80,7 @@ def umounted():
 
 
 def world(name, roots):
-    """For prepare=."""
+    """A function for prepare=."""
     if name == "umount":
         return umounted
 
@@ -99,8 +100,8 @@ LOCKED = (["--cgroup", "CGROUP"], ["--cgroup", "OTHER", "--port", "7000"], ["--d
 STATUS = (["--status"], ["--status", "--json"])
 ENABLE, DISABLE = ["--enable", "hidden.service"], ["--disable", "hidden.service"]
 AUDIT = ["--audit", "--cgroup", "CGROUP", "--duration", "1"]
-# Where, what its one line says, and who says it. Without words: the mode needs nothing that is
-# missing there, and works.
+# The place, the words of the one line, and the modes that print it. Without words: the modes need
+# nothing that is missing there, and work.
 TABLE = (
     ("umount", BPFFS, (*LOCKED, *STATUS, DISABLE)),
     ("umount", (), (AUDIT,)),
@@ -113,7 +114,7 @@ TABLE = (
 
 
 def test_nothing_changes(cgroup, systemd, roots):
-    """With a service attached, and another in a drop-in."""
+    """One service is attached, and another has a drop-in."""
     names = {"CGROUP": str(cgroup), "OTHER": str(cgroup.child())}
     attach(cgroup)
     mma("--status", check=True)
@@ -121,7 +122,7 @@ def test_nothing_changes(cgroup, systemd, roots):
     for place, words, modes in TABLE:
         for args in modes:
             done = mma(*[names.get(arg, arg) for arg in args], prepare=world(place, roots), env=systemd)
-            # The kernel frees the programs and maps of --check's trials in its own time.
+            # The kernel takes its time to free the programs and maps that --check tried.
             wait_until(lambda: everything() == before, f"as before: {place}, {done}")
             if words:
                 assert done.rc == 1 and done.out == "" and done.err.count("\n") == 1, (place, args, done)
@@ -134,7 +135,7 @@ def test_nothing_changes(cgroup, systemd, roots):
 
 @pytest.mark.parametrize("place, words", [("umount", BPFFS), ("no-bpffs", NO_BPFFS), ("no-run", NO_RUN)])
 def test_nothing_is_made(cgroup, roots, place, words):
-    """With nothing attached: neither pins nor a lock file."""
+    """Nothing is attached: no pins and no lock file are created."""
     before = everything()
     for args in (["--cgroup", cgroup], ["--detach"], ["--refresh"]):
         done = mma(*args, prepare=world(place, roots))

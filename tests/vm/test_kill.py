@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tool killed at each of its system calls in turn: every state in between
-serves, keeps rule 2, and is completed or cleaned by the next run.
+"""Kills the tool at each of its system calls in turn. In every state in between the server works
+and rule 2 holds, and the next run completes or removes it.
 
-Killed as it enters call N: the state is what N-1 calls have made. Where the call
-before can have left nothing that outlives the process (a look, a mapping, what a
-descriptor alone holds), that is the state of the point before, and has been checked
-there. MMA_KILL=thorough, the default, kills there all the same and sees that the state
-is the same one; MMA_KILL=short leaves those points out."""
+The tool is killed on entry to call N, so the state is the work of N-1 calls. If the call before
+leaves nothing that outlives the process (a lookup, a mapping, what only a descriptor holds), the
+state is that of the point before, which was checked there. MMA_KILL=thorough, the default, kills
+there anyway and checks that the state is the same; MMA_KILL=short skips those points."""
 
 import glob
 import os
@@ -19,36 +18,36 @@ from mma import HERE, PINS, TCP, Map, _tool, attach, map_dict, mma, run, status
 from syscalls import (BPF, EXTENT, add_interface, armed, calls_of, detach_if_any, killed_at, protocol,
                       remove_interface, state)
 
-# Numbers of asm/unistd_64.h.
+# Numbers from asm/unistd_64.h.
 LASTING_NOTHING = {
     0, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 17, 20, 21, 25, 28, 39, 45, 47, 51, 54, 55, 63, 72, 79, 89, 95,
     97, 102, 104, 107, 108, 131, 137, 138, 158, 186, 202, 217, 218, 228, 231, 234, 257, 262, 267, 273, 302,
     303, 318, 319, 332, 334, 439,
-    # What is the process's own: sockets, descriptors, rights, the lock, the namespace it is in.
+    # What belongs to the process: sockets, descriptors, rights, the lock, its namespace.
     41, 49, 73, 125, 126, 157, 292, 304, 308,
     280,  # utimensat: when the run with the lock last made progress
 }
-BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 24, 30, 31}  # look-ups, ids, infos, OBJ_GET, queries
-BPF_HELD = {0, 5, 18, 35}  # MAP_CREATE, PROG_LOAD, BTF_LOAD, PROG_BIND_MAP: gone with the process, unless pinned by another call
+BPF_LOOKS = {1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 23, 24, 30, 31}  # lookups, ids, infos, OBJ_GET, queries
+BPF_HELD = {0, 5, 18, 35}  # MAP_CREATE, PROG_LOAD, BTF_LOAD, PROG_BIND_MAP: freed with the process, unless pinned
 
 
 def lasting(call):
-    """Whether this system call can leave anything."""
+    """Whether this system call can leave anything behind."""
     number, command = call[:2]
     return command not in BPF_LOOKS | BPF_HELD if number == BPF else number not in LASTING_NOTHING
 
 
 def points(calls):
-    """The Ns to be killed at, from 2: before the first call there is nothing."""
+    """Every N to kill at. Starts at 2: nothing has happened before the first call."""
     for n in range(2, len(calls) + 1):
         if EXTENT != "short" or lasting(calls[n - 2]):
             yield n
 
 
 def sweep(args, complete, check, prepare, restore):
-    """Kill at each point; `check` where there may be something new, `complete`
-    where the state is another than at the point before, `restore` to begin anew.
-    Number of points taken, and those at which the state was a new one."""
+    """Kills at each point. Calls `check` where the state may be new, `complete` where it differs
+    from that of the point before, and `restore` to start over. Returns the number of points, and
+    those with a new state."""
     prepare()
     calls = calls_of([_tool(), *args])
     restore()
@@ -56,7 +55,7 @@ def sweep(args, complete, check, prepare, restore):
     for n in points(calls):
         prepare()
         if not killed_at(n, args):
-            # A run may be some calls shorter than the one counted, no more.
+            # A run may be a few calls shorter than the counted one, but no more.
             assert n > len(calls) * 0.9, f"only {n} of {len(calls)} calls"
         now = state()
         try:
@@ -85,7 +84,7 @@ def test_first_attach(cgroup):
 
     taken, news = sweep(args, complete, lambda: rule2.check(cgroup), lambda: None, detach_if_any)
     assert taken > 50
-    # The same states, cleaned instead of completed.
+    # The same states, now removed instead of completed.
     for n in news:
         killed_at(n, args)
         mma("--detach", check=True)
@@ -94,7 +93,7 @@ def test_first_attach(cgroup):
 
 
 def test_second_attach(cgroup, invariant):
-    """Another service is attached and never notices."""
+    """Another service is attached and does not notice."""
     other = cgroup.child("other.service")
     args = ["--cgroup", other, "--port", "7002"]
 
@@ -121,8 +120,8 @@ def test_second_attach(cgroup, invariant):
 
 @pytest.mark.parametrize("then", ["--detach", "--cgroup"])
 def test_detach(cgroup, then):
-    """What listens when the links go speaks MPTCP until it restarts, and is told
-    of; what is made afterwards is TCP, or stripped."""
+    """Listeners that exist when the links go speak MPTCP until they restart, and the tool says so.
+    Later ones are TCP, or stripped."""
     def prepare():
         mma("--cgroup", cgroup, "--port", "7001", check=True)
 
@@ -151,7 +150,7 @@ def test_refresh_with_new_interfaces(cgroup, invariant):
 
 
 def test_refresh_over_an_older_build(cgroup, invariant):
-    """Programs are replaced without a moment without them."""
+    """Programs are replaced; at no moment is there none."""
     attach(cgroup, "--port", "7001")
     pins = glob.glob(f"{PINS}/*s/*")  # links and programs
     older = {}
@@ -175,7 +174,7 @@ def test_refresh_over_an_older_build(cgroup, invariant):
 
 
 def test_killat_kills_where_it_says(tmp_path):
-    """The control: a program killed before its last call has not made it."""
+    """The control: a program killed before its last call has not made that call."""
     path = str(tmp_path / "made")
 
     def made(n):

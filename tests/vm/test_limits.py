@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sizes that no mail server has, and every table full: served, or refused by one line
-that says what is full and what to do."""
+"""Sizes that no mail server reaches, and every table full: it works, or one line says what is full
+and what to do."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ MAX_CGROUPS, MAX_NETNS, MAX_DEPARTED = 8192, 4096, 8192
 
 
 def speaks(cgroup, port, **place):
-    """Whether both ends of a connection to a listener of it do."""
+    """Whether both ends of a connection to a listener of the cgroup speak MPTCP."""
     with listen(port, cgroup=cgroup, **place) as listener:
         got = try_connection(listener, make_socket(proto=MPTCP))
     assert got.client == got.server
@@ -44,7 +44,7 @@ def timed(what, *args, **kwargs):
 
 
 def calls(*args):
-    """How many system calls the tool makes."""
+    """The number of system calls that the tool makes."""
     return len(calls_of([_tool(), *args]))
 
 
@@ -56,7 +56,7 @@ def test_a_thousand_paths(cgroup):
     mma("--detach", check=True)
     for n in range(0, 990, 330):
         timed(f"{n} to {n + 329}", "-q", *words("--cgroup", groups[n:n + 330]), "--port", "7001")
-    # Which takes no longer because of those that are there: the lock is held.
+    # An attach takes no longer because of existing paths: it holds the lock meanwhile.
     crowded = calls("-q", *words("--cgroup", groups[990:]), "--port", "7001")
     print(f"system calls of an attach of 10: {empty} the first ones, {crowded} the last ones")
     assert crowded < empty + 15 * 990, "each path is looked at some times, whatever their number"
@@ -151,7 +151,7 @@ def many_interfaces(cgroup, net, n):
         timed("refresh", "--refresh")
         assert covered() == (left, 0, left)
         timed("detach", "--detach")
-        # The kernel lets go of the links one after the other, in its own time.
+        # The kernel takes its time to free the links, one after the other.
         timed("attach at once", *args)
         assert covered() == (left, 0, left)
         timed("detach", "--detach")
@@ -168,7 +168,7 @@ def test_a_hundred_interfaces(cgroup, net):
 
 @contextlib.contextmanager
 def tree(depth):
-    """Cgroups one below the other: [0] is on the first level."""
+    """Nested cgroups; [0] is on the first level."""
     groups = [Cgroup("d")]
     try:
         while len(groups) < depth:
@@ -179,8 +179,8 @@ def tree(depth):
 
 
 def test_thirty_levels_nested(clean):
-    """Attached on every third level: the nearest one is credited, and when it goes
-    the next one above."""
+    """Every third level is attached. The nearest one gets the counts; once it is detached, the
+    next one above."""
     with tree(30) as groups:
         attached = groups[2::3]
         mma(*words("--cgroup", attached), "--port", "7001", check=True)
@@ -199,7 +199,7 @@ def test_thirty_levels_nested(clean):
         assert [above[g.path] for g in attached] == [None] + [g.path for g in attached[:-1]]
         for n in range(9, 0, -1):
             done = mma("--detach", "--cgroup", attached[n])
-            assert done.rc == 0 and f"stays covered by {attached[n - 1].path}" in done.err
+            assert done.rc == 0 and f"still attached through {attached[n - 1].path}" in done.err
             before = counters(attached[n - 1])["upgraded"]
             assert protocol(cgroup=deepest) == MPTCP
             assert counters(attached[n - 1])["upgraded"] == before + 1
@@ -221,8 +221,7 @@ def test_the_deepest_level_that_can_be_attached(clean):
         assert [protocol(cgroup=groups[n]) for n in (0, 61, 69)] == [MPTCP] * 3
 
 
-# Tables that are full; `paths` is in test_cli, `accounts` in test_account, and `ports` has
-# room for every port.
+# Full tables. `paths` is in test_cli, `accounts` in test_account; `ports` has room for every port.
 
 def snapshot():
     with Map("cgroups") as cgroups:
@@ -231,7 +230,7 @@ def snapshot():
 
 
 def test_cgroups_full_of_what_is_gone(cgroup):
-    """Ids that nobody took out in time make room by themselves."""
+    """Stale ids, which nobody removed in time, make room by themselves."""
     attach(cgroup)
     other = cgroup.child()
     slot = map_dict("paths")[cgroup.path][0]
@@ -244,8 +243,8 @@ def test_cgroups_full_of_what_is_gone(cgroup):
 
 
 def test_cgroups_full(cgroup):
-    """Of cgroups that are there. A path stays TCP when it comes then, and --status
-    says so; a new one is refused."""
+    """Full of existing cgroups: a path whose cgroup is created then stays TCP, and --status says
+    so; a new path is refused."""
     later = Cgroup(make=False)
     other = Cgroup()
     many = cgroup.child("many")
@@ -265,7 +264,7 @@ def test_cgroups_full(cgroup):
                 found = service(later)
             assert found["alive"] and not found["upgrading"]
             assert [l["reason"] for l in found["listeners"]] == [
-                "its cgroup is not attached: run --refresh, then restart it"]
+                "its cgroup is not attached; run --refresh, then restart it"]
             for gone in ids[:2]:
                 del cgroups[gone]
             mma("--refresh", check=True)
@@ -284,7 +283,7 @@ def test_netns_full(cgroup, net):
         netns.fill(((1 << 40) + n for n in range(MAX_NETNS - 1)), 1)
         before = snapshot()
         refused(mma("--cgroup", cgroup.child("x"), "--netns", path, "--port", "7100"), 1,
-                "network namespace", "netns: full", "4096", "end ")
+                "network namespace", "netns: full", "4096", "remove those that are not needed")
         assert snapshot() == before, "nothing half-attached"
         assert protocol(cgroup=cgroup, netns=net.server) == TCP
         assert counters(cgroup)["kept_netns_uncovered"] == 1
@@ -294,7 +293,7 @@ def test_netns_full(cgroup, net):
 
 
 def test_departed_full_keeps_what_is_in_use(cgroup):
-    """What makes connections is not what goes: its port stays plain."""
+    """A cgroup that still makes connections is not evicted: its port stays TCP."""
     attach(cgroup)
     parent = cgroup.child()
     left = parent.child()
@@ -313,7 +312,7 @@ def test_departed_full_keeps_what_is_in_use(cgroup):
 
 
 def foreign_links(n, ifindex):
-    """So many TCX programs on an interface here."""
+    """Attaches n TCX programs to an interface here."""
     fds = []
     for _ in range(n):
         program = foreign_program(-1)
@@ -327,7 +326,7 @@ def test_an_interface_full_of_programs(cgroup):
     run(["ip", "link", "add", "full0", "type", "dummy"])
     fds = foreign_links(63, socket.if_nametoindex("full0"))
     try:
-        refused(mma("--cgroup", cgroup), 1, "full0: strip cannot be attached: full", "63", "remove one")
+        refused(mma("--cgroup", cgroup), 1, "full0: the allowlist cannot be enforced: 6", "63", "remove one")
         assert not os.path.exists(PINS) and protocol(cgroup=cgroup) == TCP
         os.close(fds.pop())
         wait_until(lambda: mma("-q", "--cgroup", cgroup).rc == 0, "the kernel has let go of it")
@@ -352,8 +351,15 @@ def limit_files(soft, hard):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.parametrize("files", [8, 19, 24, 32, 40])
+def test_too_few_files_for_the_programs(cgroup, files):
+    """Wherever they run out, it is not the kernel that cannot (exit 3)."""
+    refused(mma("--cgroup", cgroup, prepare=limit_files(files, files)), 1, "Too many open files")
+    assert not os.path.exists(PINS)
+
+
 def test_more_namespaces_than_files_may_be_open(cgroup, namespaces):
-    """The soft limit is lifted; where the hard one is too low, that is said."""
+    """The soft limit is raised. If the hard limit is too low, the tool says so."""
     args = "--cgroup", cgroup, *words("--netns", namespaces)
     refused(mma(*args, prepare=limit_files(20, 30)), 1, "Too many open files", "ulimit -Hn")
     assert not os.path.exists(PINS)

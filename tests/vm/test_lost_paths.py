@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A session whose last path is reset, by `ss -K`, a ban or a client that is gone: TCP's ends at
-once; MPTCP's waits for another path, net.mptcp.close_timeout. So the README says, and --check."""
+"""A session whose last path is reset, by `ss -K`, a ban or a client that is gone. With TCP it ends
+at once. With MPTCP it waits for another path, for net.mptcp.close_timeout. The README and --check
+say so."""
 
 import time
 
 import pytest
 
-from mma import attach, connect, is_mptcp, listen, run, sysctl
+from mma import MPTCP_INFO, SOL_MPTCP, attach, connect, is_mptcp, listen, run, sysctl, wait_until
+from two_links import Links
 
 ON, OFF, WAIT = 7001, 7002, 4
+
+
+def resets(netns):
+    """How many resets the namespace has sent."""
+    return int(run(["nstat", "-asz", "TcpOutRsts"], netns=netns).out.split("TcpOutRsts")[1].split()[0])
+
+
+def further_paths(conn):
+    return conn.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)[0]
 
 
 def seconds_until_it_ends(conn):
@@ -24,7 +35,8 @@ def seconds_until_it_ends(conn):
 
 
 def test_restart_while_a_connection_is_open(cgroup, net):
-    """Of an attached server: the connection lives on, and the next server binds the same port."""
+    """An attached server restarts: the connection lives on, and the next server binds the same
+    port."""
     attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")
     conns = []
     try:
@@ -37,12 +49,45 @@ def test_restart_while_a_connection_is_open(cgroup, net):
         for client, server in zip(conns[::2], conns[1::2]):
             server.sendall(b"!")
             assert client.recv(1) == b"!"
-        for conn in conns:  # ours first: TIME_WAIT is here
+        for conn in conns:  # ours first, so that TIME_WAIT is here
             conn.close()
         listen(ON, cgroup=cgroup, netns=net.server).close()
     finally:
         for conn in conns:
             conn.close()
+
+
+def test_no_path_joins_while_nobody_listens(cgroup):
+    """As while a server restarts: a session continues on its existing paths, and new ones join
+    once somebody listens."""
+    net = Links()
+    try:
+        attach(cgroup, "--port", ON, "--netns", f"/run/netns/{net.server}")
+        with listen(ON, cgroup=cgroup, netns=net.server) as listener:
+            client = connect(net.V4["server"], ON, netns=net.client)
+            server = listener.accept()[0]
+
+        def talk():
+            for one, other in ((client, server), (server, client)):
+                one.sendall(b"?")
+                assert other.recv(1) == b"?"
+        with client, server:
+            server.settimeout(20)
+            for _ in range(5):
+                talk()
+            before = resets(net.server)
+            net.announce()
+            wait_until(lambda: resets(net.server) > before, "the path is refused")
+            talk()
+            assert further_paths(server) == 0
+            with listen(ON, cgroup=cgroup, netns=net.server):
+                net.ip(net.server, "mptcp endpoint flush")
+                net.announce()
+                wait_until(lambda: further_paths(server) == 1, "a path joins")
+            talk()
+            assert is_mptcp(client) and is_mptcp(server)
+    finally:
+        net.remove()
 
 
 @pytest.mark.parametrize("side", ["server", "client"], ids=["killed here", "reset by the client"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whatever becomes of MPTCP around it, the server keeps accepting."""
+"""Whatever happens to MPTCP, the server keeps accepting."""
 
 import contextlib
 import os
@@ -28,9 +28,9 @@ def accepts(listener, expected=(True, True), proto=MPTCP):
 
 
 def test_socket_storm(cgroup, invariant, preemption):
-    """None fails, and each one that is MPTCP is counted: all of them, but where tasks are
-    stopped amid both upgrade programs. Of sixteen that do nothing else, 3 in a hundred
-    sockets were left out by that (README); each was TCP, and worked."""
+    """No socket(2) fails, and each MPTCP socket is counted. All sockets are MPTCP, unless a task
+    is preempted within both upgrade programs: among sixteen tasks that do nothing else, that left
+    out 3 in a hundred sockets (README); each of them was TCP, and worked."""
     attach(cgroup, "--port", str(PORT))
     invariant.pause()
     before = counters(cgroup)["upgraded"]
@@ -42,10 +42,10 @@ def test_socket_storm(cgroup, invariant, preemption):
 
 
 def test_sysctl_flipped_under_load(cgroup):
-    """Between the look at net.mptcp.enabled and mptcp_init_sock() is a moment in which it
-    can go off; the socket(2) of that moment fails. Without us it would be TCP: so it is
-    measured (README), and must stay rare: one flip in twenty at most hits any of four tasks
-    that do nothing else. Without the look every second would. Nothing else fails."""
+    """MPTCP can be switched off between upgrade's read of net.mptcp.enabled and mptcp_init_sock();
+    the socket(2) of that moment fails. Without us it would be TCP, so this is measured (README)
+    and must stay rare: at most one flip in twenty hits any of four tasks that do nothing else. If
+    upgrade did not read the sysctl, every second one would. Nothing else fails."""
     attach(cgroup, "--port", str(PORT))
     try:
         got = storm(4, 10, "/proc/sys/net/mptcp/enabled", cgroup=cgroup)
@@ -58,7 +58,7 @@ def test_sysctl_flipped_under_load(cgroup):
 
 
 def test_switched_off_under_a_listener(cgroup):
-    """An MPTCP listener made before serves all that come while MPTCP is off."""
+    """While MPTCP is off, an existing MPTCP listener accepts every client."""
     attach(cgroup, "--port", str(PORT))
     with listen(PORT, cgroup=cgroup) as listener, socket.socket(proto=MPTCP) as earlier:
         assert so_protocol(listener) == MPTCP
@@ -77,8 +77,8 @@ def additional_subflows(conn):
 
 
 def test_endpoints_removed_from_a_connection(cgroup, net):
-    """The path manager's endpoints go while a session is open over two subflows: it goes
-    on, and the next one is served."""
+    """The path manager's endpoints are removed while a session has two subflows: the session
+    continues, and the next one works."""
     place, second = (Net.V4["server"], PORT), "192.0.2.77"
     for name in (net.server, net.client):
         run(["ip", "-n", name, "mptcp", "limits", "set", "subflow", "2", "add_addr_accepted", "2"])
@@ -104,7 +104,7 @@ def test_endpoints_removed_from_a_connection(cgroup, net):
 
 
 def memory_pressures():
-    """How often TCP has come under it."""
+    """How often TCP has come under memory pressure."""
     with open("/proc/net/netstat", encoding="ascii") as f:
         names, values = (line.split() for line in f if line.startswith("TcpExt:"))
     return int(dict(zip(names, values))["TCPMemoryPressures"])
@@ -112,7 +112,7 @@ def memory_pressures():
 
 @contextlib.contextmanager
 def full_buffers():
-    """Connections of others, with megabytes that nobody reads."""
+    """Connections of other programs, with megabytes that nobody reads."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(0))
         for _ in range(4):
@@ -127,8 +127,8 @@ def full_buffers():
 
 @pytest.mark.parametrize("attached", [False, True], ids=["the control", "attached"])
 def test_memory_pressure(cgroup, attached):
-    """TCP, and MPTCP with it, is over the pressure mark of net.ipv4.tcp_mem: it is served
-    as a server is that is not attached."""
+    """TCP, and so MPTCP, is above the pressure mark of net.ipv4.tcp_mem: the server works as well
+    as one that is not attached."""
     before, pressures = sysctl("net.ipv4.tcp_mem"), memory_pressures()
     if attached:
         attach(cgroup, "--port", str(PORT))
@@ -145,7 +145,7 @@ def test_memory_pressure(cgroup, attached):
 
 
 def test_md5_asked_of_a_listener(cgroup):
-    """TCP_MD5SIG is a promise that MPTCP cannot keep: refused, and the listener goes on."""
+    """MPTCP cannot do TCP_MD5SIG: the option is refused, and the listener keeps working."""
     attach(cgroup, "--port", str(PORT))
     key = struct.pack("=HH4s120xBBHi80s", socket.AF_INET, 0, socket.inet_aton("127.0.0.1"), 0, 0, 6, 0, b"secret")
     with listen(PORT, cgroup=cgroup) as listener:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A second program on the hook (tests/vm/progs/observer.bpf.c), attached before
-and after ours: for sockets that we leave alone its answer and its number of calls
-are what they are without us."""
+"""A second program on the hook (tests/vm/progs/observer.bpf.c), attached before or after ours. For
+sockets that we leave alone, its answer and its number of calls are the same as without us."""
 
 import os
 import socket
@@ -29,8 +28,8 @@ class Observer:
         subprocess.run(["rm", "-rf", PIN, f"{PIN}-maps"], check=True)
 
     def watch(self, *args, answer=0, **place):
-        """socket(*args) in a place, seen and answered by the observer: what the
-        socket is, and how often the observer was asked."""
+        """Calls socket(*args) in a place where the observer sees and answers it: the type of the
+        socket, and how often the observer was called."""
         def observed():
             pid = os.getpid()
             self.map[pid] = (0, answer)
@@ -51,7 +50,7 @@ def observer(clean):
 
 @pytest.fixture(params=["observer first", "observer last"])
 def both(request, clean, cgroup):
-    """Both attached, in either order; newest runs first."""
+    """Both attached, in either order; the newest runs first."""
     if request.param == "observer first":
         it = Observer()
         attach(cgroup)
@@ -63,7 +62,7 @@ def both(request, clean, cgroup):
 
 
 LEFT_ALONE = [
-    # where, socket(2)'s arguments, the observer's answer
+    # place, arguments of socket(2), the observer's answer
     ("outside", (socket.AF_INET, socket.SOCK_STREAM, 0), 0),
     ("outside", (socket.AF_INET, socket.SOCK_STREAM, 0), MPTCP),
     ("outside", (socket.AF_INET, socket.SOCK_STREAM, TCP), MPTCP),
@@ -84,12 +83,13 @@ def watch_all(observer, cgroup):
 def test_left_alone_as_without_us(both, cgroup):
     with_us = watch_all(both, cgroup)
     assert all(calls == 1 for _, calls in with_us)
-    run(["rm", "-rf", bpfsys.PINS])  # ours, without a word to the observer
+    run(["rm", "-rf", bpfsys.PINS])  # removes ours without involving the observer
     assert watch_all(both, cgroup) == with_us
 
 
 def test_kept_tcp_is_left_alone(both, cgroup):
-    """A doubt of ours is no answer: the observer still decides."""
+    """When upgrade keeps TCP for lack of certainty, that is no answer: the observer still
+    decides."""
     sysctl("net.mptcp.enabled", 0)
     try:
         assert both.watch(socket.AF_INET, socket.SOCK_STREAM, 0, cgroup=cgroup) == ((1, TCP), 1)
@@ -103,6 +103,6 @@ def test_upgrade_works_beside_it(both, cgroup):
 
 
 def test_the_observer_observes(observer):
-    """The control, without us."""
+    """The control, without our programs."""
     assert observer.watch(socket.AF_INET, socket.SOCK_STREAM, 0) == ((1, TCP), 1)
     assert observer.watch(socket.AF_INET, socket.SOCK_STREAM, 0, answer=MPTCP) == ((1, MPTCP), 1)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--oci: a container as it starts. Here a runtime's part is played by the tests: a cgroup
-as Docker names it, a network namespace, and a process that waits in both. The engines
-themselves: containers/."""
+"""--oci: a container that starts. Here the tests play the runtime: they create a cgroup with a
+name such as Docker uses, a network namespace, and a process that waits in both. containers/ tests
+the real engines."""
 
 import contextlib
 import itertools
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Container:
-    """Its process waits, as before the start; netns: of its own, or one that is given."""
+    """Its process waits, as before the start. netns: its own, or a given one."""
 
     def __init__(self, connected=True, netns=None):
         n = next(_numbers)
@@ -80,12 +80,12 @@ def test_first_socket(container):
     assert found["container"] == {"engine": "docker", "id": box.id[:12]}
     status = mma.netns_status(box.netns)
     assert status["covered"] and status["uncovered"] == 0 and status["interfaces"] == 2
-    assert box.start(check=True)  # already so
+    assert box.start(check=True)  # attached already
     assert len(by_id()) == 1
 
 
 def test_of_the_host_s_namespace(container):
-    """--network host: the cgroup is attached all the same."""
+    """--network host: the cgroup is attached anyway."""
     box = container(netns="/proc/1/ns/net")
     box.own = False
     box.start(check=True)
@@ -93,7 +93,7 @@ def test_of_the_host_s_namespace(container):
 
 
 def test_without_its_network(container):
-    """The gate stays shut, and nothing is left of it."""
+    """The gate stays shut, and nothing of the attempt is left."""
     box = container(connected=False)
     done = box.start()
     assert done.rc == 1
@@ -103,7 +103,7 @@ def test_without_its_network(container):
 
 
 def test_a_tunnel_that_is_down_is_no_network(container):
-    """The kernel puts a tunl0 into each new namespace once its module is there."""
+    """Once its module is loaded, the kernel creates a tunl0 in each new namespace."""
     box = container(connected=False)
     run(["ip", "-n", box.netns, "link", "add", "dummy9", "type", "dummy"])
     assert "no interface but lo" in box.start().err
@@ -119,7 +119,7 @@ def test_mptcp_is_off_inside(container):
 
 
 def test_processes_that_are_no_container_s(container):
-    """A service of the host's is attached by no state that names it."""
+    """No state can attach a service of the host by naming its process."""
     box, service = container(), Cgroup()
     try:
         with resident(cgroup=service) as pid:
@@ -128,7 +128,7 @@ def test_processes_that_are_no_container_s(container):
         done = mma.mma("--oci", stdin=json.dumps({"id": box.id, "pid": 4194303}))
         assert done.rc == 1 and "its process 4194303 is not there" in done.err
         done = mma.mma("--oci", "--pid", os.getpid())
-        assert done.rc == 1 and ("is that of the runtime" in done.err or "is not below the cgroup2 mount" in done.err)
+        assert done.rc == 1 and ("is the runtime's" in done.err or "is not below the cgroup2 mount" in done.err)
         assert not os.path.exists(mma.PINS)
     finally:
         service.remove()
@@ -141,7 +141,7 @@ def test_by_pid(container):
 
 
 def test_list(container):
-    """The default list where there is none; what was narrowed stays so."""
+    """The default list if there is none; a narrowed list stays narrowed."""
     box = container()
     box.start(check=True)
     assert set(mma.status()["ports"]) == {"25", "465", "587", "110", "995", "143", "993"}
@@ -158,7 +158,7 @@ def test_list(container):
 def test_signal(container):
     box = container()
     box.start("--signal", "203.0.113.7", "--signal", "2001:db8::7", check=True)
-    box.start("--signal", "203.0.113.7", check=True)  # there already
+    box.start("--signal", "203.0.113.7", check=True)  # it exists already
     shown = run(["ip", "-n", box.netns, "mptcp", "endpoint", "show"]).out.splitlines()
     assert [line.split()[0::1][:1] + [line.split()[-1]] for line in shown] == [
         ["203.0.113.7", "signal"], ["2001:db8::7", "signal"]]
@@ -178,7 +178,7 @@ def test_detach_by_the_path_that_is_shown(container):
 
 
 def test_many_in_a_row():
-    """Each run takes out what is left of the one before: nothing grows."""
+    """Each run removes what the one before left, so nothing grows."""
     sizes, links = set(), []
     for n in range(40):
         box = Container()
@@ -189,7 +189,7 @@ def test_many_in_a_row():
             links.append(len(os.listdir(f"{mma.PINS}/links")))
         box.remove()
     assert sizes == {(1, 1, 2)}
-    # The kernel lets go of the interfaces of one that is gone in its own time.
+    # The kernel takes its time to free the interfaces of a removed namespace.
     assert max(links) - min(links) <= 3, links
 
     def swept():

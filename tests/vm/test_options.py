@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Socket options that clients set before connect(): the table in docs/options.md, and what
-repair keeps for the connection. That a value is in force is seen by what TCP does."""
+"""Socket options that clients set before connect(): the table in docs/options.md, and what repair
+keeps for the connection. TCP's behaviour shows whether a value is in effect."""
 
 import ctypes
 import errno
@@ -102,7 +102,7 @@ def address(family, port):
 
 
 def outcome(row, sock, listener, after=False):
-    """Sets the option, before connect() or after, and what is read in the end."""
+    """Sets the option before or after connect(), and returns what is read at the end."""
     _, family, level, option, value = row
     with sock:
         sock.settimeout(20)
@@ -124,7 +124,7 @@ def outcome(row, sock, listener, after=False):
 
 
 def word(answer, tcp):
-    """works: set, and read as TCP has it."""
+    """"works": the option can be set, and reads the same as on TCP."""
     if isinstance(answer, str):
         return answer
     return WORKS if answer == tcp else "lost"
@@ -137,12 +137,12 @@ def group(cgroup):
 
 
 def listeners():
-    """Of a port off the list, which would speak MPTCP, and of plain TCP."""
+    """Listeners on a port off the list (which would speak MPTCP) and of plain TCP."""
     return {(family, proto): listen(0, family=family, proto=proto) for family in (V4, V6) for proto in (TCP, MPTCP)}
 
 
 def columns(group, there):
-    """The table: for each option, what became of it."""
+    """The table: the outcome for each option."""
     found = {}
     listed = {family: listen(0, family=family, proto=MPTCP) for family in (V4, V6)}
     for sock in listed.values():
@@ -180,7 +180,8 @@ def test_table(group):
     if os.environ.get("OUT"):
         with open(f"{os.environ['OUT']}/options-{kernel}.json", "w", encoding="ascii") as f:
             json.dump({kernel: found}, f)
-    # What repair hands over works as on TCP; nothing that is accepted is lost in a connection off the list.
+    # What repair hands over works as on TCP. On a connection off the list, no accepted option is
+    # lost.
     for name in ("TCP_USER_TIMEOUT", "TCP_SYNCNT"):
         assert found[name]["mptcp"] == "ENOPROTOOPT" and found[name]["attached"] == WORKS
     known = recorded().get(kernel)
@@ -191,7 +192,7 @@ def test_table(group):
 
 
 def test_unprivileged(group):
-    """A process that may not bind a port on the list: every option is TCP's."""
+    """For a process that may not bind a listed port, every option behaves as on TCP."""
     there = listeners()
     assert so_protocol(make_socket(cgroup=group, uid=NOBODY)) == TCP
     for row in OPTIONS:
@@ -203,8 +204,8 @@ def test_unprivileged(group):
 # What is handed over
 
 def libpq(address, timeout, family=V4, synced=lambda: None):
-    """connectDBStart() and what follows, of libpq: gives up at the first option that fails. Returns
-    the socket, or what it says."""
+    """libpq's connectDBStart() and the steps after it: gives up at the first option that fails.
+    Returns the socket, or libpq's error text."""
     sock = socket.socket(family)
     for level, option, value in ((TCP, 1, 1), (SOL_SOCKET, socket.SO_KEEPALIVE, 1), (TCP, 4, 60), (TCP, 5, 10),
                                  (TCP, 6, 3), (TCP, TCP_USER_TIMEOUT, timeout)):
@@ -224,7 +225,7 @@ def libpq(address, timeout, family=V4, synced=lambda: None):
 
 
 def send_socket(function, *args, **place):
-    """A socket that a child made in a place, or the text that it returned."""
+    """A socket that a child created in a place, or the text that function returned."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with here, there:
         def make():
@@ -239,7 +240,7 @@ def send_socket(function, *args, **place):
 
 @pytest.fixture
 def docker(net, cgroup):
-    """Where every process may bind every port: an attached cgroup, and the namespace."""
+    """An attached cgroup and its namespace, in which every process may bind every port."""
     attach(cgroup, "--port", "25/listen", "--netns", f"/run/netns/{net.client}")
     sysctl("net.ipv4.ip_unprivileged_port_start", 0, net.client)
     return cgroup
@@ -265,7 +266,8 @@ def test_libpq(docker, net, family, to):
 
 
 def test_in_force(docker, net):
-    """The peer is cut off: the connection with the timeout ends by it, the other lives on."""
+    """The peer is cut off: the connection with the timeout ends because of it, the other one lives
+    on."""
     place = {"cgroup": docker, "netns": net.client, "uid": NOBODY}
     with listen(5432, proto=MPTCP, netns=net.server) as listener:
         with send_socket(libpq, ("192.0.2.1", 5432), 3000, **place) as sock, listener.accept()[0], \
@@ -287,7 +289,7 @@ def test_in_force(docker, net):
 
 
 def test_syncnt_in_force(docker, net):
-    """One retransmit of the SYN is 3 s, the kernel's own number two minutes."""
+    """One retransmit of the SYN takes 3 s; the kernel's default number takes two minutes."""
     run(["nft", "-f", "-"], stdin="table ip cut { chain in { type filter hook prerouting priority -500; drop; }; }",
         netns=net.server)
     with make_socket(cgroup=docker, netns=net.client) as sock:
@@ -315,7 +317,7 @@ def talk(sock, listener):
     ({TCP_USER_TIMEOUT: 2**31 - 1, TCP_SYNCNT: 127}, False)])
 @pytest.mark.parametrize("family", [V4, V6])
 def test_on_the_list(cgroup, options, mptcp, family):
-    """A connection that was given a timeout is TCP, as MPTCP would not keep it."""
+    """A connection with a timeout set is TCP, because MPTCP would not apply the timeout."""
     attach(cgroup, "--port", str(LISTED))
     with listen(LISTED, family=family, proto=MPTCP) as listener, make_socket(family, cgroup=cgroup) as sock:
         for option, value in options.items():
@@ -331,11 +333,11 @@ def test_on_the_list(cgroup, options, mptcp, family):
 
 
 def test_fast_open(cgroup):
-    """The SYN leaves with the data, by send(): handed over then."""
+    """send() sends the SYN together with the data; the options are handed over then."""
     attach(cgroup, "--port", str(LISTED))
     sysctl("net.ipv4.tcp_fastopen", 0x603)
     try:
-        for _ in range(2):  # the first asks for the cookie, if at all
+        for _ in range(2):  # the first one at most asks for the cookie
             with listen(LISTED, proto=MPTCP) as listener, make_socket(cgroup=cgroup) as sock:
                 listener.setsockopt(TCP, socket.TCP_FASTOPEN, 5)
                 assert put(sock, TCP, TCP_USER_TIMEOUT, 5000) == "done"
@@ -350,7 +352,7 @@ def test_fast_open(cgroup):
 
 
 def test_second_attempt(group):
-    """Refused, then again by the same socket, with another value."""
+    """The first connect is refused; the same socket tries again, with another value."""
     with listen(0, proto=TCP) as listener, make_socket(cgroup=group) as sock:
         to = listener.getsockname()
         assert put(sock, TCP, TCP_USER_TIMEOUT, 5000) == "done"
@@ -363,7 +365,7 @@ def test_second_attempt(group):
 
 
 def test_too_late(group):
-    """Once it speaks MPTCP, or is bound, the kernel's answer stays."""
+    """Once a socket speaks MPTCP or is bound, the kernel's answer stays."""
     mma("--allow", f"{LISTED}/connect", check=True)
     with listen(LISTED, proto=MPTCP) as listener, make_socket(cgroup=group) as sock, make_socket(cgroup=group) as bound:
         sock.settimeout(20)
@@ -375,7 +377,7 @@ def test_too_late(group):
 
 
 def test_upgrade_of_the_tool_in_between(group):
-    """What was kept is there for the new programs."""
+    """The new programs find what the old ones kept."""
     with listen(0, proto=TCP) as listener, make_socket(cgroup=group) as sock:
         assert put(sock, TCP, TCP_USER_TIMEOUT, 5000) == "done"
         with Map("meta") as meta:
@@ -388,7 +390,8 @@ def test_upgrade_of_the_tool_in_between(group):
 
 
 def test_where_strip_is_not(group):
-    """A program's own MPTCP socket in a namespace that is not covered: nothing would keep it TCP."""
+    """A program's own MPTCP socket in a namespace that is not covered: nothing would keep it
+    TCP."""
     def own():
         unshare(CLONE_NEWNET)
         with socket.socket(proto=MPTCP) as sock:
@@ -400,7 +403,7 @@ def test_where_strip_is_not(group):
 
 
 def test_each_link_missing(group):
-    """--status says so, and the next run sets it right."""
+    """--status says so, and the next run restores it."""
     for name in ("get", "set", "connect4", "connect6"):
         os.unlink(f"/sys/fs/bpf/mptcp-mail/links/repair-{name}-{group.id}")
         assert service(group)["repair"] == "missing"
@@ -414,7 +417,7 @@ FLOWLABEL_MGR = 32
 
 
 def own_flow_label(sock):
-    """IPV6_FLOWLABEL_MGR, GET: the kernel writes the label into what it was given."""
+    """IPV6_FLOWLABEL_MGR, GET: the kernel writes the label into the caller's buffer."""
     request = bytearray(struct.pack("=16sIBBHHHI", bytes(15) + b"\1", 0, 0, 1, 1, 0, 0, 0))
     room = (ctypes.c_char * len(request)).from_buffer(request)
     assert libc.setsockopt(sock.fileno(), SOL_IPV6, FLOWLABEL_MGR, room, len(request)) == 0
@@ -423,7 +426,7 @@ def own_flow_label(sock):
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
 def test_flow_label(cgroup, kind):
-    """Of sockets that are not MPTCP."""
+    """On sockets that are not MPTCP."""
     with make_socket(V6, kind, cgroup=cgroup) as sock:
         attach(cgroup, "--port", "25/listen")
         assert service(cgroup)["repair"] == "on"
@@ -436,8 +439,8 @@ PROGRAMS = "/sys/fs/bpf/sockopt"
 @pytest.mark.parametrize("where", ["above", "here", "below"])
 @pytest.mark.parametrize("first", [True, False])
 def test_another_program(cgroup, where, first):
-    """It sees what the caller gave, whether it runs before ours or after; and what it makes of
-    that is what the kernel gets."""
+    """The other program sees the caller's value, whether it runs before ours or after, and the
+    kernel gets what the other program makes of it."""
     group = cgroup.child("service")
     theirs = {"above": cgroup, "here": group, "below": group.child("below")}[where]
     place = theirs if where == "below" else group

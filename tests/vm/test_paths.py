@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--check and what keeps a second path from coming up, on this kernel."""
+"""--check and the causes that prevent a second path, on this kernel."""
 
 import json
 
@@ -8,12 +8,12 @@ from path_cases import *  # noqa: F401,F403 (the tests)
 
 
 def paths():
-    """Of each connection, how many."""
+    """How many paths each connection has."""
     return [len(c["paths"]) for c in json.loads(mma("--connections", "--json", check=True).out)["connections"]]
 
 
 def test_outgoing_connections(world):
-    """A service that connects takes no announcement up."""
+    """A service that connects does not use announced addresses."""
     attach(world.cgroup, "--port", "143/listen,26/connect")
     world.client("mptcp endpoint add 10.0.1.2 dev c1 signal")
     world.server("mptcp limits set subflows 2 add_addr_accepted 0")

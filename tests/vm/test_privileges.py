@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The capabilities that the tool needs: with these alone it does all it does, of more it
-keeps none, and without one of them it fails as it should or does without."""
+"""The capabilities that the tool needs. With exactly these everything works, and it drops all
+others. Without one of them it fails as it should, or does without."""
 
 import os
 import re
@@ -18,7 +18,7 @@ MASK = sum(1 << bit for bit in NEEDED.values())
 
 
 def with_alone(names, *args):
-    """The tool as root with these capabilities."""
+    """Runs the tool as root with only these capabilities."""
     words = ",".join(["-all", *(f"+{n}" for n in names)])
     return run(["setpriv", f"--bounding-set={words}", f"--inh-caps={words}", _tool(), *map(str, args)], check=False)
 
@@ -42,7 +42,7 @@ def test_these_are_enough(cgroup, net):
 
 
 def test_none_is_kept_beyond_them(cgroup):
-    """Read off a run that lasts."""
+    """Read from /proc during a run that lasts."""
     audit = subprocess.Popen([_tool(), "--audit", "--cgroup", str(cgroup), "--duration", "60"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -58,7 +58,7 @@ def test_none_is_kept_beyond_them(cgroup):
 
 @pytest.mark.parametrize("missing", NEEDED)
 def test_one_is_missing(cgroup, missing):
-    """Attached for all that, or one line and nothing left."""
+    """Either it attaches anyway, or it prints one line and leaves nothing."""
     done = with_alone(set(NEEDED) - {missing}, "--cgroup", cgroup)
     if done.rc:
         assert done.rc in (1, 3) and re.fullmatch(r"mptcp-mail-attach: [^\n]+\n", done.err), done

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Thirty-two runs of the tool at once, while all that they deal with changes: services
-restart, cgroups and network namespaces come and go, interfaces are added, moved and
-removed, the list is edited, and connections are made. None of those fails, no port off
-the list speaks MPTCP, and afterwards everything is as it was before, object for object."""
+"""Thirty-two runs of the tool at once, while everything they deal with changes: services restart,
+cgroups and network namespaces come and go, interfaces are added, moved and removed, the list is
+edited, and connections are made. Nothing fails, no port off the list speaks MPTCP, and afterwards
+everything is as before, object for object."""
 
 import collections
 import json
@@ -27,8 +27,8 @@ def words(option, values):
     return [word for value in values for word in (option, value)]
 
 
-# Each in a process of its own; what it returns is how often it did its work. Those that
-# change things leave the processors to the tool, that there be races and not a queue.
+# Each actor is a process of its own and returns how often it did its work. Actors that change
+# things leave the processors to the tool, so that there are races and not a queue.
 
 class Actor(Child):
     def __init__(self, function, *args, **place):
@@ -41,8 +41,8 @@ class Actor(Child):
 
 
 def load(_, start, number, seed, groups, namespaces):
-    """Runs of the tool, of every kind in turn, by all from the same moment on. One that
-    does not get the lock within its 5 s, as it happens under emulation, is tried again."""
+    """Runs every mode of the tool in turn; all loads start at the same moment. A run that does not
+    get the lock within its 5 s, as happens under emulation, is repeated."""
     os.close(start[1])
     os.read(start[0], 1)
     generator = random.Random(f"{number} {seed}")
@@ -55,7 +55,7 @@ def load(_, start, number, seed, groups, namespaces):
                 ("--refresh",), ("--allow", SECOND), ("--deny", SECOND), ("--status", "--json"))[(number + 3 * n) % 8]
         while True:
             done = mma.mma("-q", *args)
-            if done.rc != 1 or ": held by another run for 5 s;" not in done.err:
+            if done.rc != 1 or ": another run has held it for 5 s;" not in done.err:
                 break
             outcomes["waited in vain"] += 1
         assert done.rc == 0, f"{args}: {done}"
@@ -66,7 +66,7 @@ def load(_, start, number, seed, groups, namespaces):
 
 
 def restart(child, groups):
-    """Services that listen, serve and end, and whose cgroups go and come back."""
+    """Services that listen, work and end, and whose cgroups are removed and created again."""
     rounds = 0
     while not child.word_came():
         for group in groups:
@@ -80,7 +80,7 @@ def restart(child, groups):
 
 
 def inhabit(child, groups):
-    """Processes of a service in network namespaces of their own."""
+    """Processes of a service in their own network namespaces."""
     def live():
         mma.unshare(0x40000000)
         mma.run(["ip", "link", "set", "lo", "up"])
@@ -106,7 +106,7 @@ def move_interfaces(child, here, there):
 
 
 def edit(child):
-    """As bpftool does."""
+    """As bpftool would."""
     rounds = 0
     with Map("ports") as ports:
         while not child.word_came(0.01):
@@ -116,7 +116,7 @@ def edit(child):
 
 
 def exchange(listener, target, proto):
-    """A connection that carries a byte each way."""
+    """A connection that carries one byte each way."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto) as client:
         client.settimeout(20)
         client.connect(target)
@@ -156,7 +156,7 @@ def everything():
 
 
 def tell(before, now):
-    """What went, and what came."""
+    """What has gone, and what is new."""
     if isinstance(before, (dict, set)):
         before, now = (set(x.items()) if isinstance(x, dict) else x for x in (before, now))
         return sorted(before - now), sorted(now - before)
@@ -164,7 +164,7 @@ def tell(before, now):
 
 
 class Race:
-    """One path stays attached; the others are anyone's."""
+    """One path stays attached; the runs may attach and detach the others."""
 
     def __init__(self, cgroup, net):
         self.cgroup, self.net = cgroup, net
@@ -184,7 +184,7 @@ class Race:
             group.remove()
 
     def settle(self):
-        """Back to the one path and the list as it was."""
+        """Restores the one path and the list."""
         mma.mma("--detach", "-q", *words("--cgroup", self.groups + self.others), check=True)
         with Map("ports") as ports:
             ports[PORT], ports[SECOND] = 3, 3
@@ -192,7 +192,7 @@ class Race:
 
     def settled(self, before):
         """Waits until everything is as before. The kernel takes its time to remove network
-        namespaces, and what they leave the next run sweeps."""
+        namespaces, and the next run sweeps what they leave."""
         differing = {}
 
         def is_same():
@@ -207,7 +207,7 @@ class Race:
             raise AssertionError(f"{e}; gone, come: {differing}\n{mma.run(['bpftool', 'link', 'list']).out}") from None
 
     def check(self):
-        """Each path has a slot of its own, and the cgroups that are there have their path's."""
+        """Each path has its own slot, and each existing cgroup has its path's slot."""
         paths = {path: slot for path, (slot, _) in mma.map_dict("paths").items()}
         assert len(set(paths.values())) == len(paths), paths
         there = {group.id: paths[group.path] for group in (self.cgroup, *self.groups, *self.others)

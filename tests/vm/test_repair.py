@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""repair: the few socket options that it answers, on real connections, with it and
-without; and every other option, socket and process as without it."""
+"""repair: the few socket options that it answers, on real connections, with it and without it. All
+other options, sockets and processes behave as without it."""
 
 import errno
 import os
@@ -36,13 +36,13 @@ def put(sock, level, option, value):
 
 
 def answers_maxseg():
-    """Whether the kernel does so itself, for MPTCP: Linux 6.18 does."""
+    """Whether the kernel itself answers TCP_MAXSEG on MPTCP, as Linux 6.18 does."""
     with socket.socket(proto=MPTCP) as sock:
         return get(sock, TCP, TCP_MAXSEG) != "ENOTSUP"
 
 
 class Pair:
-    """A connection with its server in a cgroup, or its client, or both."""
+    """A connection whose server, client, or both are in a cgroup."""
 
     def __init__(self, server=None, client=None, family=socket.AF_INET, protocols=(0, MPTCP)):
         place = {"cgroup": server} if server else {}
@@ -69,7 +69,7 @@ REPAIRED, UNREPAIRED = ("ENOPROTOOPT", "done"), ("ENOTSUP", "ENOPROTOOPT")
 
 
 def answers(sock):
-    """Of the options that all kernels lack."""
+    """The answers to the options that every kernel lacks."""
     return get(sock, SOL_IP, IP_OPTIONS, 40), put(sock, TCP, TCP_QUICKACK, 1)
 
 
@@ -102,7 +102,7 @@ def group(cgroup):
 
 @pytest.fixture
 def bare(cgroup):
-    """Attached without repair."""
+    """Attaches without repair."""
     attach(cgroup, "--port", str(PORT), "--no-repair")
     return cgroup
 
@@ -124,7 +124,7 @@ def test_ip_options(cgroup, family, side):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("side", ["server", "client"])
 def test_maxseg(cgroup, family, side):
-    """The kernel's own word on its first subflow is the measure."""
+    """Compared with the kernel's own answer on the first subflow."""
     for args, answered in ((["--no-repair"], answers_maxseg()), ([], True)):
         attach(cgroup, "--port", str(PORT), *args)
         with Pair(cgroup, cgroup, family, protocols=(0, 0)) as pair:
@@ -133,7 +133,7 @@ def test_maxseg(cgroup, family, side):
             snd_mss = sock.getsockopt(TCP, TCP_INFO, 104)[16:20]
             assert struct.unpack("=I", snd_mss)[0] > 500
             assert get(sock, TCP, TCP_MAXSEG) == (snd_mss if answered else "ENOTSUP")
-            # TCP cuts off what there is no room for; that is left to the kernel.
+            # TCP truncates the value to a short buffer; repair leaves that case to the kernel.
             assert answers_maxseg() or get(sock, TCP, TCP_MAXSEG, 2) == "ENOTSUP"
             assert get(sock, TCP, TCP_MAXSEG, 8) == (snd_mss if answered else "ENOTSUP")
 
@@ -154,11 +154,11 @@ def test_quickack(cgroup, family, side):
             assert other.recv(11) == b"still works"
 
 
-# Servers' own sequences
+# Sequences of calls from real servers
 
 def exim_greets(conn):
-    """smtp_start_session() of an Exim built without IPv6: whether it looks for
-    source routes, and goes on where there can be none."""
+    """Exim's smtp_start_session(), built without IPv6: looks for source routes, and continues if
+    there can be none."""
     options = get(conn, SOL_IP, IP_OPTIONS, 52)
     if options != "ENOPROTOOPT" and isinstance(options, str):
         return f"451 SMTP service not available ({options})"
@@ -166,8 +166,8 @@ def exim_greets(conn):
 
 
 def postfix_warns(conn):
-    """vstream_tweak_tcp() of Postfix: its warning, or the segment size by which it
-    makes its buffer."""
+    """Postfix's vstream_tweak_tcp(): returns its warning, or the segment size from which it
+    computes its buffer size."""
     mss = get(conn, TCP, TCP_MAXSEG)
     return f"getsockopt TCP_MAXSEG: {mss}" if isinstance(mss, str) else struct.unpack("=i", mss)[0]
 
@@ -195,10 +195,10 @@ def test_postfix_buffer(cgroup):
         assert postfix_warns(pair.server) > 500
 
 
-# What is not
+# What is not repaired
 
 def shape(answer):
-    """Of an answer that changes from moment to moment, what does not."""
+    """The part of an answer that does not change from moment to moment."""
     return answer if isinstance(answer, str) else len(answer)
 
 
@@ -207,12 +207,12 @@ def every_get(sock):
             for level in (SOL_IP, socket.SOL_SOCKET, TCP, SOL_IPV6, 284) for option in range(100)}
 
 
-# What ends the connection or holds it up is left out.
+# Leaves out options that end or stall the connection.
 SKIPPED = {(TCP, 19), (TCP, 20), (TCP, 21), (TCP, 22)}  # TCP_REPAIR…
 
 
 def every_set(sock):
-    """Each option set to what it is, or to 1, and what it is then."""
+    """Sets each option to its current value, or to 1, and reads it again."""
     found = {}
     for level in (SOL_IP, TCP, SOL_IPV6):
         for option in range(70):
@@ -224,7 +224,7 @@ def every_set(sock):
     return found
 
 
-SOCKETS = {  # protocols of server and client; which one is looked at
+SOCKETS = {  # protocols of server and client; the end under test
     "TCP": ((TCP, TCP), "server"),
     "server, fallen back": ((MPTCP, TCP), "server"),
     "client, fallen back": ((TCP, MPTCP), "client"),
@@ -239,8 +239,8 @@ SETS = {(TCP, TCP_QUICKACK): (("ENOPROTOOPT", "ENOTSUP"), ("done", "ENOTSUP")),
 
 @pytest.mark.parametrize("name", SOCKETS)
 def test_every_option(cgroup, name):
-    """Read and set: another answer with repair for these alone, and on MPTCP alone.
-    The sockets are made as they are asked for: nothing is upgraded here."""
+    """Reads and sets every option: the answer differs with repair for these options only, and on
+    MPTCP only. The sockets ask for their protocol themselves: nothing is upgraded here."""
     protocols, side = SOCKETS[name]
 
     def all_answers():
@@ -288,7 +288,7 @@ def test_quickack_after_fallback_is_tcps(group, protocols, side):
 
 
 def test_fallen_back_later(group):
-    """The peer's key is known, but what comes after the handshake has no MPTCP."""
+    """The peer's key is known, but packets after the handshake carry no MPTCP."""
     run(["nft", "-f", "-"], stdin=f"""table ip late {{
         chain out {{
             type filter hook output priority 0
@@ -311,8 +311,8 @@ RECORD_ROUTE = bytes([7, 7, 4, 0, 0, 0, 0, 0])  # one hop, and the end
 
 
 def by_hand(server, port, options):
-    """An MPTCP client that is made of packets: three-way handshake with IP options."""
-    client, sport = "192.0.2.99", 4711  # nobody's: no kernel answers for it
+    """An MPTCP client made of raw packets: a three-way handshake with IP options."""
+    client, sport = "192.0.2.99", 4711  # an unused address: no kernel answers for it
     key = bytes(range(1, 9))
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
     raw.setsockopt(SOL_IP, socket.IP_HDRINCL, 1)
@@ -351,8 +351,8 @@ def by_hand(server, port, options):
 
 @pytest.mark.parametrize("options, answer", [(b"", "ENOPROTOOPT"), (RECORD_ROUTE, "ENOTSUP")], ids=["none", "some"])
 def test_ip_options_that_are_there(group, net, options, answer):
-    """Then "none" would be untrue, and the kernel's answer stays, at which the
-    server refuses what it cannot look at."""
+    """The answer "none" would be wrong here. The kernel's answer stays, and the server refuses because it
+    cannot check the options."""
     attach(group, "--netns", f"/run/netns/{net.server}")
     run(["ip", "-n", net.server, "neigh", "add", "192.0.2.99", "lladdr", "02:00:00:00:00:01", "dev", "s0"])
     run(["ip", "-n", net.client, "link", "set", "c0", "promisc", "on"])
@@ -408,7 +408,7 @@ def test_status_is_measured(group):
     for name in links_of(group):
         os.unlink(f"{PINS}/links/{name}")
         wait_until(lambda: service(group)["repair"] == "missing", "the link goes")
-        assert line("  socket options") == "  socket options are NOT repaired: run --refresh"
+        assert line("  socket options") == "  socket options are NOT repaired; run --refresh"
         mma("--refresh", check=True)
         assert service(group)["repair"] == "on"
     attach(group, "--no-repair")
@@ -419,8 +419,8 @@ def test_status_is_measured(group):
 
 
 def test_restart(group):
-    """By path, repair goes with the cgroup; by `self`, as in the drop-in, it comes
-    with the new one. The links of the old one are swept."""
+    """An attachment by path loses repair with the cgroup. With `self`, as in the drop-in, the new
+    cgroup gets it again. The old cgroup's links are swept."""
     old = group.id
     group.restart()
     assert group.id != old
@@ -446,7 +446,8 @@ def test_the_next_run_sweeps(group):
 
 
 def test_sockets_outlive_the_cgroup(group):
-    """While one lives, its cgroup has not let go of the programs; then it has."""
+    """While one of its sockets lives, a removed cgroup holds the programs; then it releases
+    them."""
     with Pair(group) as pair:
         os.rmdir(group.dir)
         mma("--refresh", check=True)
@@ -457,7 +458,7 @@ def test_sockets_outlive_the_cgroup(group):
 def test_what_is_said(group):
     with resident(cgroup=group):
         said = mma("--cgroup", group, check=True).err
-        assert f"{group.path}: repair of socket options goes with its cgroup at a restart" in said
+        assert f"{group.path}: socket options are repaired only until the service restarts" in said
         assert f"--enable {group.name}" in said
         assert "repair" not in mma("--cgroup", "self", cgroup=group, check=True).err
         assert "repair" not in mma("--cgroup", group, "--no-repair", check=True).err
@@ -467,7 +468,7 @@ def test_what_is_said(group):
 def test_before_it_exists(group):
     later = group.child("later.service", make=False)
     said = mma("--cgroup", later, check=True).err
-    assert "repair of socket options has to wait until it is there" in said
+    assert "socket options can be repaired only once it exists" in said
     assert links() == links_of(group)
     assert service(later)["repair"] is None
     later.make()
@@ -491,7 +492,7 @@ def test_detach_one(group):
 
 
 def test_a_socket_after_detach(group):
-    """It stays MPTCP until it closes, and answers as the kernel has it."""
+    """It stays MPTCP until it closes, and gives the kernel's answers."""
     with Pair(group) as pair:
         assert repaired(pair.server)
         mma("--detach", check=True)
@@ -501,7 +502,7 @@ def test_a_socket_after_detach(group):
 
 
 def ids_of(link):
-    """Of the link and of its program."""
+    """The ids of the link and of its program."""
     fd = obj_get(f"{PINS}/links/{link}")
     try:
         with open(f"/proc/self/fdinfo/{fd}") as f:
@@ -512,7 +513,7 @@ def ids_of(link):
 
 
 def test_upgrade_of_the_tool(group):
-    """The links stay and get the new programs: no moment without."""
+    """The links stay and get the new programs: at no moment is there none."""
     before = {name: ids_of(name) for name in links()}
     with Map("meta") as meta:
         meta[0] = (*meta.get(0)[:6], "another build")
@@ -525,7 +526,7 @@ def test_upgrade_of_the_tool(group):
 
 
 def test_upgrade_from_a_tool_without_it(group):
-    """As 0.1.0 leaves it."""
+    """In the state that 0.1.0 leaves."""
     for name in links():
         os.unlink(f"{PINS}/links/{name}")
     for name in ("repair-get", "repair-set", "repair-connect4", "repair-connect6"):
@@ -538,17 +539,17 @@ def test_upgrade_from_a_tool_without_it(group):
     assert is_repaired(group)
 
 
-# Where it cannot be
+# Where repair cannot be attached
 
 @pytest.mark.parametrize("program", ["repair_get", "repair_set", "repair_connect4", "repair_connect6"])
 def test_a_kernel_that_refuses_it(cgroup, program):
-    """All else is attached; that repair is missing is told and shown."""
+    """Everything else is attached; a message and --status say that repair is missing."""
     done = run([f"{HERE}/failat", str(errno.EINVAL), program, _tool(), "--cgroup", cgroup.dir, "--port", str(PORT)])
-    assert f"{cgroup.dir}: repair cannot be attached, as this kernel has not loaded it; run --check; " in done.err
+    assert f"{cgroup.dir}: socket options cannot be repaired: this kernel did not load the programs; run --check; " in done.err
     assert service(cgroup)["repair"] == "missing" and links() == []
     assert not is_repaired(cgroup), "and MPTCP all the same"
-    # It stays so in later runs, which say it again.
-    assert "repair cannot be attached" in mma("--cgroup", cgroup, check=True).err
+    # Later runs leave it so, and say so again.
+    assert "socket options cannot be repaired" in mma("--cgroup", cgroup, check=True).err
     assert service(cgroup)["repair"] == "missing"
 
 
@@ -565,7 +566,7 @@ HOOKS = [("cgroup_getsockopt", "other_get"), ("cgroup_setsockopt", "other_set")]
 
 @pytest.fixture
 def others(clean):
-    """Another's programs (progs/sockopt.bpf.c): attach them to a cgroup."""
+    """Attaches another project's programs (progs/sockopt.bpf.c) to a cgroup."""
     run(["bpftool", "prog", "loadall", f"{HERE}/sockopt.bpf.o", PROGRAMS])
 
     def attach_others(cgroup, *flags):
@@ -577,7 +578,7 @@ def others(clean):
 
 
 def seen(sock):
-    """What the others do."""
+    """The effects of the other programs."""
     return get(sock, socket.SOL_SOCKET, socket.SO_MARK), put(sock, SOL_IP, socket.IP_TOS, 4)
 
 
@@ -614,12 +615,12 @@ def test_another_program_beside(cgroup, others, where):
 
 @pytest.mark.parametrize("where", ["here", "above"])
 def test_a_program_that_allows_no_other(cgroup, others, where):
-    """Attached all the same, and told."""
+    """The rest is attached anyway, with a message."""
     group = cgroup.child("service")
     others(group if where == "here" else cgroup)
     done = attach(group, "--port", str(PORT))
     assert done.out == f"attached {group.path}\n"
-    assert f"{group.dir}: repair cannot be attached (Operation not permitted); " in done.err
+    assert f"{group.dir}: socket options cannot be repaired (Operation not permitted); " in done.err
     assert service(group)["repair"] == "missing"
     with Pair(group) as pair:
         assert is_mptcp(pair.server) and not repaired(pair.server)
@@ -628,7 +629,7 @@ def test_a_program_that_allows_no_other(cgroup, others, where):
 
 
 def test_nothing_but_links_is_kept(group):
-    """No map, and one program for each hook, however many services."""
+    """No map is kept, and only one program for each hook, however many services there are."""
     paths = map_dict("paths")
     assert set(paths) == {group.path}
     assert sorted(os.listdir(f"{PINS}/progs")).count("repair-get") == 1

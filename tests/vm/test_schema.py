@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/status.schema.json describes --status --json: all of it, and nothing else."""
+"""docs/status.schema.json describes all of --status --json, and nothing else."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ def test_nothing_attached():
 
 
 def test_everything_there_is(cgroup):
-    """Every field, and each value that a field may take in a test."""
+    """Every field, with every value that a test can make it take."""
     odd = Cgroup(os.fsdecode(b"\xfcber\x1b.service"))
     try:
         attach(cgroup, "--port", "25,465/listen,587/connect,all/listen", "--cgroup", odd, "--cgroup",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--status tells what the kernel does: each line changes when a test changes the
-kernel behind the loader's back."""
+"""--status reports the state of the kernel: each line changes when a test changes the kernel
+behind the loader's back."""
 
 import os
 import re
@@ -75,7 +75,8 @@ def test_link_unpinned(attached, link, reason):
 
 
 def test_second_program_where_tasks_are_preempted(attached, preemption):
-    """Where they are not, socket(2) is spared it. A changed mind is told, and the next run sees to it."""
+    """Where the kernel does not preempt tasks, socket(2) is spared the second program. If the mode
+    changes, --status says so, and the next run adjusts."""
     link = f"{PINS}/links/upgrade_2"
     reason = "no: the second upgrade program is not attached; repair: --refresh"
     for mode in preemption.modes:
@@ -95,11 +96,11 @@ def test_second_program_where_tasks_are_preempted(attached, preemption):
 
 
 def test_debugfs_unmounted_later(attached, preemption):
-    """Whether the second program is needed can be told no more: what was right goes on being armed,
-    the doubt is told, and the next run ends it."""
+    """Without debugfs nobody can know whether the second program is needed. What is attached stays
+    armed, --status reports the doubt, and the next run resolves it."""
     link = f"{PINS}/links/upgrade_2"
     calm = [mode for mode in preemption.modes if mode in ("none", "voluntary")]
-    if not calm:  # Linux 7 preempts in every mode: the second program is always there
+    if not calm:  # Linux 7 preempts in every mode: the second program is always attached
         assert os.path.exists(link) and status()["doubt"] is None
         return
     preemption.mode = calm[0]
@@ -123,11 +124,11 @@ def test_debugfs_unmounted_later(attached, preemption):
 def test_strip_link_unpinned(attached):
     total = netns_status()["interfaces"]
     assert netns_status()["uncovered"] == 0
-    assert line("strip is on") == f"  covered: strip is on all its interfaces, {total}"
+    assert line("allowlist enforced") == "  allowlist enforced on " + (f"all {total} interfaces" if total > 1 else "its only interface")
     link, = (l for l in os.listdir(f"{PINS}/links") if l.endswith("-1"))
     os.unlink(f"{PINS}/links/{link}")
     assert netns_status()["uncovered"] == 1
-    assert "1 of" in line(r"NOT covered \(lo\)")
+    assert "1 of" in line(r"NOT enforced .*\(lo\)")
     mma("--refresh", check=True)
     assert netns_status()["uncovered"] == 0
 
@@ -138,7 +139,7 @@ def test_new_interface(attached):
     try:
         assert netns_status()["interfaces"] == before["interfaces"] + 2
         assert netns_status()["uncovered"] == 2
-        assert "2 of" in line(r"NOT covered \(new[01]\)")
+        assert "2 of" in line(r"NOT enforced .*\(new[01]\)")
         mma("--refresh", check=True)
         assert netns_status()["uncovered"] == 0
     finally:
@@ -147,7 +148,7 @@ def test_new_interface(attached):
 
 
 def test_interface_that_moved_away_and_back(attached, net):
-    """A link goes along with its device, and the index is given anew."""
+    """A link moves with its device, and the index is reused."""
     run(["ip", "link", "add", "new0", "type", "veth", "peer", "name", "new1"])
     mma("--refresh", check=True)
     run(["ip", "link", "set", "new0", "netns", net.client])
@@ -193,18 +194,18 @@ def test_limits_and_endpoints(attached):
     try:
         assert netns_status()["paths"] == {"manager": "kernel", "subflows": 2, "add_addr_accepted": 1, "endpoints": 0,
                                            "announced": 0}
-        assert line("^  paths") == "  paths: up to 2 more for each connection, 1 of them at the peer's offer;"
-        assert line("endpoints") == "    endpoints here: 0, offered to peers: 0"
+        assert line("^  extra") == "  extra paths per connection: up to 2 (1 to addresses that the peer announces)"
+        assert line("endpoints") == "    endpoints here: 0, announced to peers: 0"
         run(["ip", "mptcp", "endpoint", "add", "203.0.113.9", "signal"])
         run(["ip", "mptcp", "endpoint", "add", "127.0.0.9", "subflow"])
         assert netns_status()["paths"]["endpoints"] == 2 and netns_status()["paths"]["announced"] == 1
-        assert line("endpoints") == "    endpoints here: 2, offered to peers: 1"
+        assert line("endpoints") == "    endpoints here: 2, announced to peers: 1"
         run(["ip", "mptcp", "limits", "set", "subflows", "0"])
         assert netns_status()["paths"]["subflows"] == 0
-        assert line("^  paths") == "  paths: one for each connection (ip mptcp limits: subflows 0)"
+        assert line("^  extra") == "  extra paths per connection: none (ip mptcp limits: subflows 0)"
         sysctl("net.mptcp.pm_type", 1)
         assert netns_status()["paths"]["manager"] == "user space"
-        assert line("^  paths") == "  paths: left to a path manager in user space"
+        assert line("^  extra") == "  extra paths: left to a path manager in user space"
     finally:
         sysctl("net.mptcp.pm_type", 0)
         run(["ip", "mptcp", "endpoint", "flush"])
@@ -220,13 +221,13 @@ def test_restart(attached):
     assert service(attached)["id"] == attached.id
     assert service(attached)["counters"]["restarts"] == 1
     assert line("attached, cgroup id") == f"  attached, cgroup id {attached.id}"
-    assert line("created while attached").endswith(" 1")
+    assert line("restarts since attach").endswith(" 1")
 
 
 def test_service_gone(attached):
     os.rmdir(attached.dir)
     assert service(attached)["alive"] is False
-    assert "not there yet, or gone" in line("not there")
+    assert "attached when it is created" in line("does not exist")
     attached.make()
     assert service(attached)["alive"] is True
 
@@ -271,7 +272,7 @@ def test_listeners_that_stay_mptcp_are_named(attached):
 
 
 def test_list_edited_with_bpftool(attached):
-    """The contract's two commands, verbatim."""
+    """The two commands in the contract, verbatim."""
     pinned = ["pinned", "/sys/fs/bpf/mptcp-mail/ports", "key"]
     assert "25 " in line("^allowlist") + " "
     run(["bpftool", "map", "update", *pinned, "25", "0", "value", "1"])
@@ -330,11 +331,11 @@ def test_namespace_without_processes(attached, net):
     attach(attached, "--netns", f"/run/netns/{net.server}")
     unreachable, = (n for n in status()["netns"] if not n["reachable"])
     assert unreachable["covered"] is True
-    assert line("no process of a service is in it")
+    assert line("no attached service has a process in it")
 
 
 def test_eighty_columns(cgroup, net):
-    """Whatever there is to say; the path of a service is as long as it is."""
+    """In every state; only a service's path may be longer."""
     group = cgroup.child("postfix-with-a-rather-long-instance-name@-.service")
     v6 = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
     run(["ip", "addr", "add", f"{v6}/128", "dev", "lo", "nodad"])

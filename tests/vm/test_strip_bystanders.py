@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What strip must leave alone: forwarded packets, sockets of others, MP_JOIN."""
+"""What strip must not touch: forwarded packets, sockets of others, MP_JOIN."""
 
 import contextlib
 import select
@@ -17,8 +17,8 @@ PORT = 7443
 
 
 class Router:
-    """client - router - container: the router's service listens on the port that
-    the container's bystander listens on."""
+    """client - router - container. The router's service and the container's bystander listen on
+    the same port."""
 
     def __init__(self, way):
         self.net = mma.Net()
@@ -59,7 +59,7 @@ class Router:
                     "link set c7 up")
 
     def above(self, kind):
-        """A device on top of the router's, in the container."""
+        """A device on top of the router's, inside the container."""
         links.batch(self.router, f"link add link s0 name k0 {kind}", f"link set k0 netns {self.container}")
 
     def number(self, device, address, *more):
@@ -85,7 +85,7 @@ def test_forwarded_synack_of_the_same_port(way, cookies, cgroup):
             with mma.connect(router.address, PORT, netns=router.client) as client, bystander.accept()[0] as server:
                 assert mma.is_mptcp(client) and mma.is_mptcp(server)
             assert all(p.mp_capable for p in capture.take(PORT) if p.kind)
-            # The same way in, to the service itself: stripped.
+            # The same path to the service itself: stripped.
             with mma.connect("192.0.2.1", PORT, netns=router.client) as client, own.accept()[0] as server:
                 assert not mma.is_mptcp(client) and mma.so_protocol(server) == TCP
     finally:
@@ -105,8 +105,8 @@ def exchange(rig, listener, client, port=PORT):
 
 
 def test_sockets_of_others(rig):
-    """Another cgroup's, and no cgroup's, that ask for MPTCP themselves: MPTCP.
-    One of the service that asks for it itself: governed all the same."""
+    """Sockets of another cgroup, and of none, that ask for MPTCP themselves get it. A socket of
+    the service that asks for MPTCP itself is governed anyway."""
     other = mma.Cgroup()
     try:
         for place, syn, synack in (({}, True, True), ({"cgroup": other}, True, True),
@@ -124,7 +124,7 @@ def test_sockets_of_others(rig):
 
 
 def test_reuseport_shared_with_a_bystander(rig):
-    """With syncookies the listener of a SYN-ACK is looked up: the right one of a
+    """With syncookies strip looks up the listener of a SYN-ACK: it must find the right one in a
     group of which only one is governed."""
     def prepare(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -161,8 +161,8 @@ def subflows(sock):
 
 
 def test_mp_join_is_not_touched(rig):
-    """A second path joins; also after the port has left the list, which leaves
-    open connections alone."""
+    """A second path joins, even after the port has left the list, because that does not affect
+    open connections."""
     server, client = rig.link.server, rig.link.client
     for netns in (server, client):
         mma.run(["ip", "-n", netns, "mptcp", "limits", "set", "subflows", "4", "add_addr_accepted", "4"])

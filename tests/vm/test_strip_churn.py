@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The list and the coverage under way: connections while the list is edited,
-and the invariant while services, namespaces and devices come and go."""
+"""Changes at runtime: connections while the list is edited, and the invariant while services,
+namespaces and devices come and go."""
 
 import bisect
 import errno
@@ -21,8 +21,8 @@ PORT = 7025
 
 
 class Child:
-    """A function in a process of its own, which goes on until stop() and is asked
-    to end by word_came()."""
+    """Runs a function in a process of its own until stop(). The function asks word_came() whether
+    to end."""
 
     def __init__(self, function, *args, **place):
         self.here, self.there = socket.socketpair()
@@ -32,7 +32,7 @@ class Child:
         return bool(select.select([self.there], [], [], max(0, seconds))[0])
 
     def stop(self):
-        """What the function returned."""
+        """Returns what the function returned."""
         self.here.shutdown(socket.SHUT_RDWR)
         return self.join()
 
@@ -47,8 +47,8 @@ class Child:
 
 
 def edit(child, port):
-    """Writes the port's entry 100 times a second, at random allowed or not;
-    (before, after, value) of each time."""
+    """Writes the port's entry 100 times a second, randomly allowed or not. Returns (before, after,
+    value) of each write."""
     generator = random.Random(1)
     log, due = [], time.monotonic()
     with Map("ports") as ports:
@@ -63,7 +63,7 @@ def edit(child, port):
 
 
 def generate(_, listener, number):
-    """(start, end, MPTCP or not) of each connection's handshake."""
+    """Returns (start, end, whether it was MPTCP) of each connection's handshake."""
     target, log = listener.getsockname(), []
     for _ in range(number):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP) as client:
@@ -97,11 +97,12 @@ def connections_under_edits(cgroup, number):
         maker.stop()
         for listener in listeners:
             listener.close()
-    edits.insert(0, (0, 0, 0))  # as it was before the first
+    edits.insert(0, (0, 0, 0))  # the state before the first edit
     begun, done = [e[0] for e in edits], [e[1] for e in edits]
     decisive = 0
     for start, end, speaks in made:
-        # In force from some time in an edit to some time in the next one.
+        # An edit takes effect at some moment during it, and lasts until some moment in the next
+        # one.
         first = max(0, bisect.bisect_left(done, start) - 1)
         possible = {value for _, _, value in edits[first:bisect.bisect_right(begun, end)]}
         assert int(speaks) in possible, (start, end, speaks, edits[first:first + 9])
@@ -120,15 +121,15 @@ def test_connections_while_the_list_is_edited(cgroup):
 
 
 def hammer(child, cgroup):
-    """The invariant in the namespace at hand, also while the cgroup is away;
-    returns the rounds."""
+    """Checks the invariant in this namespace, also while the cgroup does not exist; returns the
+    number of rounds."""
     rounds = 0
     while not child.word_came():
         try:
             invariant_.check(cgroup)
             rounds += 1
         except OSError as e:
-            if e.errno not in (errno.ENOENT, errno.ENODEV):  # no cgroup.procs, or that of a removed one
+            if e.errno not in (errno.ENOENT, errno.ENODEV):  # no cgroup.procs, or a removed one
                 raise
     return rounds
 
@@ -140,7 +141,7 @@ def test_invariant_through_attach_and_detach(cgroup, invariant):
             mma.attach(cgroup)
             mma.attach(other)
             mma.mma("--detach", "--cgroup", other, check=True)
-            # What listens now speaks MPTCP once nothing is attached: it says so.
+            # Once nothing is attached, existing listeners speak MPTCP, as --detach says.
             invariant.pause()
             mma.mma("--detach", *(("--cgroup", cgroup) if i % 2 else ()), check=True)
             invariant.resume()
@@ -188,8 +189,8 @@ def removed(cgroup):
 
 
 def test_invariant_through_namespaces_that_come_and_go(cgroup):
-    """A service enters namespaces that are not covered yet, not any more, and in
-    which devices appear."""
+    """A service enters namespaces that are not yet covered or no longer covered, or in which
+    devices appear."""
     mma.attach(cgroup)
     for i in range(5):
         net = mma.Net()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""strip is on every interface of every namespace that it should be on, is known
-to be there, and the gate `netns` is open only while it is."""
+"""strip is on every interface of every namespace where it should be, the tool knows that, and the
+gate `netns` is open only while that holds."""
 
 import contextlib
 import ctypes
@@ -27,7 +27,7 @@ def interfaces(netns=None):
 
 
 def egress(netns=None):
-    """{interface: names of the TCX egress programs in their order}, measured."""
+    """{interface: names of its TCX egress programs in order}, as the kernel reports them."""
     out = json.loads(mma.run(["bpftool", "-j", "net", "list"], netns=netns).out)
     found = {name: [] for name in interfaces(netns)}
     for program in out[0]["tc"]:
@@ -48,7 +48,7 @@ def uncovered(*namespaces):
 
 
 def assert_covered(*namespaces):
-    """Each interface carries strip, has its pin, and there is no other pin."""
+    """Each interface carries strip and has its pin, and there is no other pin."""
     assert not uncovered(*namespaces)
     assert pins() == {f"strip-{mma.netns_cookie(n)}-{index}" for n in namespaces for index in interfaces(n).values()}
     assert set(mma.map_dict("netns")) == {mma.netns_cookie(n) for n in namespaces}
@@ -104,6 +104,23 @@ def test_interface_that_comes_and_goes(run, cgroup, net):
             assert_covered(None, net.server)
 
 
+@pytest.mark.parametrize("run", ["--refresh", "the programs are replaced"])
+def test_interface_that_has_the_index_of_one_that_went(run, cgroup, namespaces):
+    """The link of the removed interface is still pinned, under the name that the new interface's
+    link needs."""
+    name, = namespaces("n1")
+    with mma.resident(cgroup=cgroup, netns=name):
+        links.batch(name, "link add d0 index 77 type dummy", "link add d1 index 78 type dummy")
+        mma.attach(cgroup)
+        links.batch(name, "link del d0", "link del d1", "link add e0 index 77 type dummy")
+        assert mma.netns_status(name)["uncovered"] == 1
+        if run != "--refresh":
+            with mma.Map("meta") as meta:
+                meta[0] = (*meta.get(0)[:6], "another build")
+        mma.mma("--refresh", check=True)
+        assert_covered(None, name)
+
+
 def test_namespace_that_goes(cgroup, namespaces):
     first, second = namespaces("n1", "n2")
     links.batch(first, "link add d0 type dummy")
@@ -130,7 +147,7 @@ def test_interface_that_is_renamed(cgroup, net):
 
 
 def test_device_that_moves(cgroup, namespaces):
-    """It takes its link along, and its index may be given anew."""
+    """It keeps its link, and its index may be reused."""
     here, there = namespaces("n1", "n2")
     with mma.resident(cgroup=cgroup, netns=here), mma.resident(cgroup=cgroup, netns=there):
         links.batch(here, "link add d0 index 70 type dummy")
@@ -146,7 +163,7 @@ def test_device_that_moves(cgroup, namespaces):
         assert uncovered(here, there) == [(here, "d1")]
         mma.mma("--refresh", check=True)
         assert_covered(None, here, there)
-        # Both change places: each link is now on what the other's pin names.
+        # Both swap indexes: each link is now on the interface that the other's pin names.
         index = interfaces(there)["d0"]
         links.batch(here, "link set d1 netns n2 index 99")
         links.batch(there, "link set d0 netns n1 index 70", "link set d1 netns n1 index 71")
@@ -189,15 +206,15 @@ def foreign_link(ret, ifindex, before):
 
 
 def assert_first(interface="lo", others=1, netns=None):
-    """Our program is first there, once, and all is covered; the kernel lets go of the older
-    one in its own time."""
+    """Asserts that our program is first there, that it is there once, and that everything is
+    covered. The kernel takes its time to free the older program."""
     mma.wait_until(lambda: egress(netns)[interface] == ["strip"] + ["foreign"] * others,
                    f"strip is first on {interface}: {egress(netns)[interface]}")
     assert mma.netns_status(netns)["uncovered"] == 0
 
 
 def in_netns(netns, function, *args):
-    """function(*args), a descriptor, made there."""
+    """Runs function(*args) in a namespace, and returns the descriptor that it made."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with here, there:
         mma.inside(lambda: socket.send_fds(there, [b"."], [function(*args)]), netns=netns)
@@ -214,7 +231,7 @@ def foreign(ret, ifindex=1, before=True):
 
 
 def test_beside_another_program(cgroup):
-    """Ours goes before those that are there."""
+    """Ours goes before existing programs."""
     with foreign(TCX_PASS):
         mma.attach(cgroup)
         assert egress()["lo"] == ["strip", "foreign"]
@@ -232,7 +249,7 @@ RUNS = {"refresh": ["--refresh"], "cgroup": ["--cgroup"], "allow": ["--allow", "
 
 @pytest.mark.parametrize("args, ret", [*((args, TCX_PASS) for args in RUNS), ("refresh", TCX_NEXT), ("cgroup", TCX_DROP)])
 def test_another_program_that_puts_itself_first(args, ret, cgroup):
-    """It may end the chain, and no one can tell: the list is not enforced until the next run."""
+    """It may end the chain, and nobody can tell: the list is not enforced until the next run."""
     args = [*RUNS[args], cgroup] if args == "cgroup" else RUNS[args]
     mma.attach(cgroup, "--cgroup", "other.slice")
     with foreign(ret):
@@ -240,7 +257,7 @@ def test_another_program_that_puts_itself_first(args, ret, cgroup):
         now = mma.netns_status(None)
         assert (now["uncovered"], now["behind"]) == (1, 1)
         text = mma.mma("--status", check=True).out
-        assert "allowlist is NOT enforced" in text and "on lo another program comes first: foreign" in text
+        assert "allowlist NOT enforced" in text and "on lo another program runs first: foreign" in text
         with mma.listen(PORT, cgroup=cgroup) as listener:
             if ret == TCX_PASS:
                 assert mma.try_connection(listener, mma.make_socket(proto=MPTCP)) == (True, True), "what it is all about"
@@ -253,7 +270,7 @@ def test_another_program_that_puts_itself_first(args, ret, cgroup):
 
 
 def test_first_again_in_every_namespace(cgroup, namespaces):
-    """Also behind two, twice, and after a device has moved with both."""
+    """Also behind two programs, twice, and after a device with both has moved."""
     here, there = namespaces("n1", "n2")
     links.batch(here, "link add d0 index 70 type dummy")
     with mma.resident(cgroup=cgroup, netns=here), mma.resident(cgroup=cgroup, netns=there):
@@ -278,7 +295,8 @@ def test_first_again_in_every_namespace(cgroup, namespaces):
 
 
 def test_never_without_while_it_is_put_first(cgroup, invariant):
-    """A program that lets ours run changes nothing on the wire: so any moment without ours shows."""
+    """A program that lets ours run changes nothing on the wire, so that any moment without ours
+    shows."""
     mma.attach(cgroup)
     for _ in range(5):
         with foreign(TCX_NEXT):
@@ -305,7 +323,7 @@ def test_killed_while_it_is_put_first(cgroup):
 
 
 def test_another_program_that_puts_itself_first_each_time(cgroup):
-    """A run does not fight it for ever."""
+    """A run gives up after some tries."""
     mma.attach(cgroup)
 
     def always_first():
@@ -333,7 +351,7 @@ def test_another_program_that_puts_itself_first_each_time(cgroup):
 
 
 def kill_after(seconds, *args):
-    """A run of the tool, killed then; whether it was."""
+    """Runs the tool and kills it after that time; returns whether it was killed."""
     pid = os.fork()
     if not pid:
         null = os.open("/dev/null", os.O_RDWR)
@@ -351,7 +369,7 @@ def kill_after(seconds, *args):
 
 
 def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
-    """Runs that are killed anywhere: attach, and detach."""
+    """Attach and detach are killed at random points."""
     name, = namespaces("n1")
     links.batch(name, *(f"link add d{i} type dummy" for i in range(30)))
     attach = ["--cgroup", cgroup, "--netns", f"/run/netns/{name}"]
@@ -375,8 +393,8 @@ def test_gate_is_open_only_while_all_links_are_there(cgroup, namespaces):
 
 
 def test_interface_in_a_namespace_without_a_process_of_the_service(cgroup, namespaces):
-    """Its gate stays open, so --refresh has to find it again: by its name, or by
-    whosever process is in it."""
+    """Its gate stays open, so --refresh has to find the namespace again: by its name, or by any
+    process in it."""
     name, = namespaces("n1")
     path = f"/run/netns/{name}"
     mma.attach(cgroup, "--netns", path)

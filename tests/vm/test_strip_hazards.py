@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Named risks: packets that wait, sockets that outlive what governed them, and
-what a stripped SYN may set off."""
+"""Known risks: packets that wait, sockets that outlive what governed them, and the consequences of
+a stripped SYN."""
 
 import contextlib
 import fcntl
@@ -30,7 +30,7 @@ def rig(cgroup):
 
 
 def tcp_states(port, netns, far):
-    """The states of the sockets to (far) or on a port."""
+    """The states of the sockets on a port, or (far) connected to it."""
     def read():
         found = []
         for name in ("tcp", "tcp6"):
@@ -52,7 +52,7 @@ def mac_of(netns, device):
 
 @contextlib.contextmanager
 def neighbour_unknown(netns, device, address, peer_netns, peer_device):
-    """Packets to the peer wait until neighbour_known()."""
+    """Packets to the peer wait until neighbour_known() is called."""
     mac = mac_of(peer_netns, peer_device)
     own = mac_of(netns, device)
     sources = {"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"} - {address}
@@ -88,7 +88,7 @@ def test_socket_closed_while_its_syn_waits_for_the_neighbour(family, rig):
 
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
 def test_fast_open_child_closed_while_its_synack_waits_for_the_neighbour(reset, rig):
-    rig.allow(0, 3)  # which a closed socket, that has forgotten its port, must not be taken for
+    rig.allow(0, 3)  # a closed socket has forgotten its port; strip must not look up 0
     rig.allow(PORT, 0)
     client_address = rig.link.addresses[socket.AF_INET][1]
     with contextlib.ExitStack() as stack:
@@ -119,7 +119,7 @@ def test_fast_open_child_closed_while_its_synack_waits_for_the_neighbour(reset, 
 
 
 def raw_syn(source, destination, sport, dport, ip_options):
-    """A SYN with MP_CAPABLE from its IPv4 header on."""
+    """A SYN with MP_CAPABLE, starting with its IPv4 header."""
     src, dst = socket.inet_aton(source), socket.inet_aton(destination)
     options = bytes([2, 4, 5, 180, 1, 1, 4, 2]) + bytes([30, 4, 1, 1])
     tcp = struct.pack("!HHIIBBHHH", sport, dport, 1000, 0, (20 + len(options)) << 2, wire.SYN, 65000, 0, 0) + options
@@ -132,7 +132,7 @@ def raw_syn(source, destination, sport, dport, ip_options):
 @pytest.mark.parametrize("cookies", [1, 2], ids=["", "syncookies"])
 @pytest.mark.parametrize("offload", [True, False], ids=["offload", "no-offload"])
 def test_ipv4_options(cookies, offload, rig):
-    """The SYN-ACK echoes them. (An MPTCP socket refuses to set its own.)"""
+    """The SYN-ACK echoes the options. (An MPTCP socket refuses to set its own.)"""
     rig.link.set_offload(offload)
     record_route = bytes([7, 11, 4]) + bytes(8) + b"\1"
     server, client = rig.link.addresses[socket.AF_INET]
@@ -149,8 +149,8 @@ def test_ipv4_options(cookies, offload, rig):
 
 
 def test_simultaneous_open(rig):
-    """A socket that connects to itself is both roles in one. MPTCP falls back
-    then, and its SYN-ACK has no MP_CAPABLE."""
+    """A socket that connects to itself has both roles. MPTCP falls back in that case, and its
+    SYN-ACK has no MP_CAPABLE."""
     for roles in range(4):
         rig.allow(PORT + roles, roles)
         with rig.socket("server", True, socket.AF_INET) as sock, \
@@ -163,8 +163,8 @@ def test_simultaneous_open(rig):
 
 
 def test_departed_cgroups(cgroup):
-    """Sockets of cgroups that are gone, also below an attached one that stays, are
-    still governed."""
+    """Sockets of departed cgroups stay governed, including those below an attached cgroup that
+    stays."""
     parent = cgroup
     child, grandchild = parent.child("a"), None
     grandchild = child.child("b")
@@ -180,22 +180,21 @@ def test_departed_cgroups(cgroup):
         for port, client in zip((7001, 7002), clients):
             with mma.listen(port + 10, proto=MPTCP) as listener:
                 assert mma.try_connection(listener, client) == (False, False)
-        parent.make()  # comes back, attached; the old one's sockets are governed still
+        parent.make()  # created and attached again; the old one's sockets are still governed
         check_both_ways(listeners, stack)
         with mma.listen(7003, cgroup=parent) as listener:
             assert mma.so_protocol(listener) == MPTCP
 
 
 def check_both_ways(listeners, stack):
-    """The first is on the list, the other is not."""
+    """The first port is on the list, the other one is not."""
     for listener, expected in zip(listeners, (True, False)):
         client = stack.enter_context(mma.make_socket(proto=MPTCP))
         assert mma.try_connection(listener, client) == (expected, expected)
 
 
 def test_detached_service_beside_another(cgroup):
-    """Its listeners stay governed as long as anything is attached, and count for
-    nobody."""
+    """Its listeners stay governed as long as anything is attached, and count for no service."""
     other = mma.Cgroup()
     try:
         mma.attach(other, "--port", "7001")
@@ -219,8 +218,8 @@ def mib(name, netns):
 
 
 def test_blackhole(rig):
-    """A stripped SYN and two retransmits are lost, the next is answered: the
-    kernel takes that for a path that eats MPTCP, and stops to ask for it."""
+    """A stripped SYN and two retransmits are lost, and the next one is answered. The kernel
+    concludes that the path drops MPTCP, and stops asking for it."""
     client = rig.link.client
     rig.allow(PORT + 1, 3)
 
@@ -238,7 +237,7 @@ def test_blackhole(rig):
     assert mib("MPTcpExtBlackhole", client) == 1
     for port, governed in ((PORT + 1, True), (PORT + 2, False)):  # the bystander, too
         assert not faults(connection(port, governed), False, False)
-    # Asked for but not allowed, given up after three SYNs; and not asked for any more.
+    # Asked for but not allowed, given up after three SYNs; and then not asked for any more.
     assert {(c["port"], k): c[k] for c in mma.service(rig.cgroup)["connections"] for k in c
             if k not in ("port", "role") and c[k]} == {
         (PORT, "off_list"): 1, (PORT + 1, "mptcp"): 1, (PORT + 1, "plain"): 1}
@@ -250,7 +249,7 @@ def test_blackhole(rig):
 
 
 def test_no_blackhole_by_who_can_use_no_port(rig):
-    """The same loss on the way of a process that may bind no listed port: its SYN never asked."""
+    """The same loss for a process that may bind no listed port: its SYN never asks for MPTCP."""
     client = rig.link.client
     with rig.listener(False, socket.AF_INET, PORT) as listener, rig.nft("server", f"""chain in {{
             type filter hook prerouting priority -500;
@@ -269,8 +268,8 @@ def test_no_blackhole_by_who_can_use_no_port(rig):
 
 @pytest.mark.parametrize("proto", [TCP, MPTCP])
 def test_fast_open_reply_before_the_last_ack(proto, rig):
-    """With TCP the reply leaves at once. With MPTCP the kernel holds it back until
-    the client sends more, strip or no strip: README, limits."""
+    """With TCP the reply leaves at once. With MPTCP the kernel holds it until the client sends
+    more, with strip or without: README, limits."""
     mma.run(["tc", "qdisc", "add", "dev", "c0", "root", "netem", "delay", "300ms"], netns=rig.link.client)
     with contextlib.ExitStack() as stack:
         for side in ("server", "client"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the list means: roles, ranges, names, denial, key 0, and edits while
-connections are open."""
+"""The meaning of the list: roles, ranges, names, denial, key 0, and edits while connections are
+open."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ import wire
 from mma import MPTCP, map_dict
 
 LISTEN, CONNECT, BOTH, NONE = 1, 2, 3, 0
-FRESH = 7100  # never named
+FRESH = 7100  # never on a list
 
 
 @pytest.fixture
 def makers(cgroup):
-    """Of sockets inside the service and outside."""
+    """Makers of sockets inside the service and outside."""
     pair = wire.Maker(cgroup=cgroup), wire.Maker()
     yield pair
     for maker in pair:
@@ -27,7 +27,7 @@ def makers(cgroup):
 
 
 def roles_of(makers, port):
-    """In which roles the service speaks MPTCP on a port, tried out."""
+    """The roles in which the service speaks MPTCP on a port, by trying both."""
     inside, outside = makers
     found = NONE
     for role, listens, connects in ((LISTEN, inside, outside), (CONNECT, outside, inside)):
@@ -58,20 +58,20 @@ def smtp_has_a_name():
             f.write(before)
 
 
-# (arguments, or a function; {port: roles} from then on)
+# (arguments or a function; {port: roles} from then on)
 STEPS = [
     (["--port", "7001,7002/listen", "--port", "7003/connect,7010-7012/listen,smtp,imaps/listen"],
      {7001: BOTH, 7002: LISTEN, 7003: CONNECT, 7009: NONE, 7010: LISTEN, 7011: LISTEN, 7012: LISTEN, 7013: NONE,
       25: BOTH, 993: LISTEN, 995: NONE}),
     (["--deny", "7001/connect"], {7001: LISTEN}),
-    (["--port", "7001,7002"], {7001: LISTEN, 7002: BOTH}),  # denial lasts
+    (["--port", "7001,7002"], {7001: LISTEN, 7002: BOTH}),  # a denial lasts
     (["--deny", "7011"], {7011: NONE}),
     (["--port", "7010-7012"], {7010: BOTH, 7011: NONE, 7012: BOTH}),
     (["--allow", "7001/connect,7011/listen"], {7001: BOTH, 7011: LISTEN}),
     (["--port", "7011"], {7011: LISTEN}),  # the other role stays denied
     (["--deny", "7003/listen"], {7003: CONNECT}),
     (["--port", "7003"], {7003: CONNECT}),
-    (["--allow", "all"], {FRESH: BOTH, 7011: LISTEN, 7003: CONNECT, 7001: BOTH}),  # its own entry beats it
+    (["--allow", "all"], {FRESH: BOTH, 7011: LISTEN, 7003: CONNECT, 7001: BOTH}),  # a port's own entry wins
     (["--deny", "all/connect"], {FRESH: LISTEN, 7001: BOTH}),
     (["--port", "all"], {FRESH: LISTEN}),
     (["--deny", "all"], {FRESH: NONE, 7001: BOTH}),
@@ -100,7 +100,7 @@ def test_lists(makers, cgroup, smtp_has_a_name):
 
 
 def test_default_list(makers, cgroup):
-    """Incoming only."""
+    """Only incoming connections."""
     mma.attach(cgroup)
     for port in (25, 465, 587, 110, 995, 143, 993):
         assert roles_of(makers, port) == LISTEN, port
@@ -115,7 +115,7 @@ def open_connection(stack, listener, client):
 
 
 def sent_and_received(sock):
-    """mptcpi_bytes_sent and _received of MPTCP_INFO, which older kernels lack."""
+    """mptcpi_bytes_sent and mptcpi_bytes_received of MPTCP_INFO, which older kernels lack."""
     return struct.unpack_from("=QQ", sock.getsockopt(mma.SOL_MPTCP, mma.MPTCP_INFO, 256), 64)
 
 

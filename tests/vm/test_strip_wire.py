@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The allowlist on the wire: both ends and every packet of connections over all
-pairs of link, address family, checksum offload, who is governed, what the list
-says and how the connection comes about."""
+"""The allowlist on the wire: both ends and every packet of connections over all pairs of link,
+address family, checksum offload, governed end, list entry and the way the connection is made."""
 
 import contextlib
 import itertools
@@ -16,13 +15,13 @@ from strip_rig import CONNECT, FAMILIES, LISTEN, TCP_FASTOPEN, Exchange, Ports, 
 
 FIRST_PORT = 20000
 
-# How a connection comes about.
+# The ways to make a connection.
 WAYS = ("plain", "extension headers", "retransmits", "fast open", "syncookies", "redirect", "redirect, syncookies",
         "output nat", "reuseport", "any port")
 
 
 def way_of(rig, row, ports):
-    """What must be set up for it, undone on exit."""
+    """Sets up what this way needs, and undoes it on exit."""
     undo = contextlib.ExitStack()
     if "syncookies" in row.way:
         undo.enter_context(rig.sysctl("net.ipv4.tcp_syncookies", 2))
@@ -35,7 +34,7 @@ def way_of(rig, row, ports):
             tcp dport {ports.asked} dnat ip to {rig.link.addresses[socket.AF_INET][0]}:{ports.bound}
             tcp dport {ports.asked} dnat ip6 to [{rig.link.addresses[socket.AF_INET6][0]}]:{ports.bound}
             }}"""))
-    if row.way == "retransmits":  # the first of those that are under test
+    if row.way == "retransmits":  # the first of those under test
         flags, direction = ("syn", "dport") if row.governed == "connect" else ("syn | ack", "sport")
         side = "server" if row.governed == "connect" else "client"
         undo.enter_context(rig.nft(side, f"""chain in {{ type filter hook prerouting priority -500;
@@ -44,7 +43,7 @@ def way_of(rig, row, ports):
     if row.way == "extension headers":
         undo.enter_context(segment_routing(rig.link))
     if row.way == "fast open":
-        # Without cookies, so that already the first SYN carries data.
+        # Without cookies, so that even the first SYN carries data.
         for side in ("server", "client"):
             undo.enter_context(rig.sysctl("net.ipv4.tcp_fastopen", 0x607, side))
     return undo
@@ -52,8 +51,7 @@ def way_of(rig, row, ports):
 
 @contextlib.contextmanager
 def segment_routing(link):
-    """A routing header in every packet (SRv6, inline), by way of the peer's own
-    second address."""
+    """A routing header in every packet (SRv6, inline), via the peer's own second address."""
     server, client = link.addresses[socket.AF_INET6]
     segments = ("2001:db8:f::1", "2001:db8:f::2")
     sides = [(link.server, link.devices[0], segments[0], client, segments[1]),
@@ -78,11 +76,11 @@ def possible(row):
         return False
     if row.way == "extension headers" and (row.family != "v6" or row.link == "lo"):
         return False
-    return not ("redirect" in row.way and row.link == "lo")  # what is local meets NAT on OUTPUT
+    return not ("redirect" in row.way and row.link == "lo")  # on lo, NAT happens on OUTPUT
 
 
 def pairwise(parameters, possible_row, seed=3):
-    """Rows such that every possible pair of values is in one."""
+    """Rows in which every possible pair of values occurs."""
     generator = random.Random(seed)
     names = list(parameters)
 
@@ -115,7 +113,7 @@ ROWS = list(pairwise({
 
 
 def run_row(rig, row, port):
-    """Faults of one row."""
+    """Runs one row, and returns its faults."""
     family = FAMILIES[row.family]
     listens, connects = row.governed in ("listen", "both"), row.governed in ("connect", "both")
     nat = "redirect" in row.way or row.way == "output nat"
@@ -135,7 +133,7 @@ def run_row(rig, row, port):
         if row.way == "any port":
             ports = Ports(*[listeners[0].getsockname()[1]] * 2)
         roles = {ports.asked: row.roles, ports.bound: row.roles}
-        if nat:  # the other port says the opposite: which one is asked shows
+        if nat:  # the other port has the opposite entry, which shows which one strip asks for
             other = ports.asked if row.governed == "listen" else ports.bound
             roles[other] = 3 ^ (row.roles or 0)
         for number, value in roles.items():

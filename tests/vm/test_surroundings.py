@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tool started by a hostile parent: whatever environment, signals, descriptors and
-limits it inherits, it does all that it does, and its pins are root's alone. Where it is
-left too little to run, it says so in one line, or the dynamic linker does, and nothing
-stays."""
+"""The tool started by a hostile parent. Whatever environment, signals, descriptors and limits it
+inherits, it does its full work, and only root can access its pins. If too little is left to run,
+the tool or the dynamic linker says so in one line, and nothing is left behind."""
 
 import os
 import resource
@@ -103,7 +102,7 @@ def test_harmless(cgroup, how):
 
 
 def test_mptcp_is_off_and_children_are_not_waited_for(cgroup):
-    """A child finds out what the kernel could do if it were on."""
+    """A child finds out what the kernel could do if MPTCP were on."""
     sysctl("net.mptcp.enabled", 0)
     try:
         done = mma("--cgroup", cgroup, **HARMLESS["children are not waited for"])
@@ -115,7 +114,7 @@ def test_mptcp_is_off_and_children_are_not_waited_for(cgroup):
 
 @pytest.mark.parametrize("how", ["all three closed", "children are not waited for", "64 open files"])
 def test_check(cgroup, how):
-    """It tries the programs, one of them in a child."""
+    """--check tries the programs, one of them in a child."""
     assert mma("--check", "--cgroup", cgroup, **HARMLESS[how]).rc == 0
 
 
@@ -129,6 +128,6 @@ def test_too_little(cgroup, how):
 
 
 def test_no_name(clean):
-    """execve(2) with an empty name for itself."""
+    """execve(2) with an empty argv[0]."""
     done = run(["bash", "-c", f"exec -a '' {_tool()} --status"], check=False)
     assert (done.rc, done.out, done.err) == (0, "armed       no: nothing is attached\n", "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run tidies up after its work is done may fail: that is a note, and the work stays."""
+"""When a run's cleanup at the end fails, it prints a note, and its work stays done."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ from mma import MPTCP, PINS, attach, inside, make_socket, map_dict, so_protocol
 
 @pytest.fixture
 def stuck(clean):
-    """Begins what no run can remove: a directory with the name of a pin that a killed run has left."""
+    """Creates what no run can remove: a directory with the name of a pin that a killed run
+    left."""
     path = f"{PINS}/links/stuck-new"
     yield lambda: os.mkdir(path)
     with contextlib.suppress(FileNotFoundError):

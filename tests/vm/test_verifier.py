@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How many instructions the verifier looks at in each program, by kernel and by clang: those
-of docs/verifier.json, or of an unknown kernel or clang the most of them. A program that grows,
-or that another verifier takes for more branches, is seen here before it is refused
-somewhere (the kernel's limit is a million)."""
+"""How many instructions the verifier processes for each program, by kernel and by clang, compared
+with docs/verifier.json. An unknown kernel or clang is compared with the largest recorded number.
+So a program that grows, or that another verifier splits into more branches, shows here before some
+kernel refuses it (the limit is a million)."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import os
 from bpfsys import verified_instructions
 from mma import HERE, attach, objects, run
 
-ROOM = 1.1  # another build of a kernel, or another clang of that number
+ROOM = 1.1  # for another build of a kernel, or another clang with the same number
 NEWEST = "19"  # tests/vm/payload
 
 
@@ -49,9 +49,9 @@ def test_as_recorded(cgroup):
 
 
 def test_of_newest_clang(request):
-    """Whether a program is refused hangs on the compiler as much."""
+    """Whether the verifier accepts a program also depends on the compiler."""
     before = objects()["prog"]
     os.mkdir("/sys/fs/bpf/newest")
     request.addfinalizer(lambda: run(["rm", "-r", "/sys/fs/bpf/newest"]))
-    run(["bpftool", "prog", "loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
+    run([f"{HERE}/loadall", f"{HERE}/clang-{NEWEST}.bpf.o", "/sys/fs/bpf/newest"])
     assert len(as_recorded(before, NEWEST)) == 16  # and locate

@@ -34,7 +34,7 @@ def start(*args, stdout):
 
 
 def test_watch_to_a_pipe(world):
-    """Report after report, and an interrupt ends it well."""
+    """It prints one report after another, and an interrupt ends it cleanly."""
     for args, pattern in ((["--watch", "1"], rb"no live connection\n"), (["--watch=1", "--json"], rb'"connections": \[')):
         r, w = os.pipe()
         pid = start("--connections", *args, stdout=w)
@@ -53,7 +53,7 @@ def test_watch_to_a_pipe(world):
 
 
 class Terminal:
-    """The tool on a pseudoterminal of 80 columns, and what it writes there."""
+    """Runs the tool on a pseudoterminal of 80 columns, and collects its output."""
 
     def __init__(self, *args, rows=24):
         self.pid, self.fd = pty.fork()
@@ -110,13 +110,14 @@ def end_by(how):
 
 
 def screen(out):
-    """The lines that the last whole drawing left."""
+    """The lines of the last complete screen."""
     drawing = out.split(HOME)[-1].split(b"\x1b[J")[0]
     return [line.replace(b"\x1b[K", b"").decode() for line in drawing.split(b"\r\n")]
 
 
 def test_a_small_window(world):
-    """No more lines than it has, and it says what is missing; a larger one shows all."""
+    """It prints no more lines than the window has, and says what is missing; a larger window shows
+    everything."""
     for _ in range(5):
         world.connect()
     term = Terminal("--connections", "--watch", "1", rows=10)
@@ -137,7 +138,7 @@ def test_a_small_window(world):
 
 
 def test_suspended(world):
-    """^Z gives the terminal back, and fg takes it again."""
+    """^Z restores the terminal, and fg takes it over again."""
     term = Terminal("--connections", "--watch", "1")
     try:
         term.read_until(b"no live connection")

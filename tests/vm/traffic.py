@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Seeded random connections of all kinds, through a router that may take MPTCP out
-of packets, and a log of what --status is to count for them.
+"""Seeded random connections of all kinds, through a router that may remove MPTCP options from
+packets, and a log of what --status should count for them.
 
-server s0 - r0 router r1 - c0 client, and a second way s1 - c1 for additional
-subflows of IPv4. `mail` is the attached service that listens, `sender` the one
-that connects; both in namespaces of their own."""
+server s0 - r0 router r1 - c0 client, and a second path s1 - c1 for additional IPv4 subflows.
+`mail` is the attached service that listens, `sender` the one that connects; both have namespaces
+of their own."""
 
 import collections
 import contextlib
@@ -23,7 +23,7 @@ from strip_rig import MSG_FASTOPEN, SYN_RECV, TCP_FASTOPEN, tcp_state
 LISTED, UNLISTED, MPTCP_OUTSIDE, TCP_OUTSIDE = 7001, 7002, 7003, 7004
 SERVER = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8:1::1"}
 
-# The router knows what to do with a connection by the client's port.
+# The router chooses what to do with a connection by the client's port.
 UNTOUCHED, NO_SYN, NO_SYNACK, NO_ACKS = 10000, 13000, 16000, 19000
 ROUTER = f"""table inet box {{ chain forward {{ type filter hook forward priority 0;
     tcp sport {NO_SYN}-{NO_SYN + 2999} tcp flags & (syn | ack) == syn reset tcp option mptcp
@@ -36,8 +36,8 @@ ROUTER = f"""table inet box {{ chain forward {{ type filter hook forward priorit
 
 Kind = collections.namedtuple("Kind", "client port box fast_open mptcp listen connect")
 
-# client: the service `sender`, or from outside MPTCP or TCP. What mail is to count for
-# it as a listener, and what sender is to count.
+# client: the service `sender`, or an MPTCP or TCP client outside. Then what `mail` should count
+# for the connection as listener, and what `sender` should count.
 KINDS = {
     "MPTCP": Kind("sender", LISTED, UNTOUCHED, False, True, "mptcp", "mptcp"),
     "MPTCP from outside": Kind("mptcp", LISTED, UNTOUCHED, False, True, "mptcp", None),
@@ -110,7 +110,7 @@ class Network:
 
 
 def subflows(sock):
-    """Additional ones."""
+    """The number of additional subflows."""
     return sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)[0]
 
 
@@ -132,7 +132,7 @@ class Traffic:
             self.listeners[port] = mma._listen(sock, port)
 
     def stop_services(self):
-        """Their processes; what listens goes on."""
+        """Ends their processes; the listeners remain."""
         for name in ("mail", "sender"):
             self.makers.pop(name).stop()
 
@@ -162,7 +162,7 @@ class Traffic:
         return sock
 
     def _accept(self, n):
-        """n connections of any listener, by the client's port."""
+        """Accepts n connections from any listener, by the client's port."""
         found = {}
         while len(found) < n:
             ready = select.select(list(self.listeners.values()), [], [], 20)[0]
@@ -195,7 +195,7 @@ class Traffic:
                 self.log[service, kind.port, role, "subflows"] += joined
 
     def batch(self, size=8, names=tuple(KINDS)):
-        """So many at the same time, ended in any order, some by a reset."""
+        """Opens this many connections at once, and ends them in random order, some by a reset."""
         begun = []
         for _ in range(size):
             name = self.random.choice(names)
@@ -216,13 +216,13 @@ class Traffic:
             sock.close()
 
     def until(self, stop):
-        """Batches until the descriptor is closed at the other end; the log."""
+        """Runs batches until the other end of the descriptor is closed; returns the log."""
         while not select.select([stop], [], [], 0)[0]:
             self.batch(4)
         return self.log
 
     def expected(self, service):
-        """As --status --json has it."""
+        """What --status --json should report."""
         rows = {}
         for (who, port, role, counter), n in sorted(self.log.items()):
             if who == service:
@@ -233,8 +233,8 @@ class Traffic:
 
 @contextlib.contextmanager
 def background(traffic):
-    """Traffic by a process of its own for as long as it lasts; the log is the
-    traffic's afterwards."""
+    """Runs traffic in a process of its own while the context lasts. Afterwards traffic.log is the
+    log of that process."""
     r, w = os.pipe()
 
     def generate():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A server and a client with several links between them, and what an administrator types about paths."""
+"""A server and a client with several links between them, and commands for paths that an
+administrator types."""
 
 import os
 
@@ -7,9 +8,10 @@ import mma
 
 
 class Links(mma.Net):
-    """mma.Net, and n - 1 more links: s1 and c1 with 10.0.1.1 and 10.0.1.2 and so on, and IPv6 on s0 alone."""
+    """mma.Net with n - 1 more links: s1 and c1 with 10.0.1.1 and 10.0.1.2, and so on. IPv6 only on
+    s0."""
 
-    NAMES = f"mma-server-{os.getpid()}-{{}}", f"mma-client-{os.getpid()}-{{}}"  # on somebody's machine, too
+    NAMES = f"mma-server-{os.getpid()}-{{}}", f"mma-client-{os.getpid()}-{{}}"  # unique on a user's machine, too
 
     def __init__(self, n=2):
         super().__init__()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is on the wire: packets as a peer sees them, with the TCP checksum
-computed here, and quick sockets in many places."""
+"""Packets on the wire, as a peer sees them, with the TCP checksum computed here; and a fast way to
+create sockets in many places."""
 
 import collections
 import os
@@ -21,9 +21,8 @@ MPTCP_KIND, MP_CAPABLE, MP_JOIN = 30, 0, 1
 
 class Packet(collections.namedtuple(
         "Packet", "src dst sport dport flags seq options payload checksum_ok ip_options")):
-    """A TCP packet. options: (kind, bytes behind the length); checksum_ok: right,
-    or rightly left to the device; ip_options: bytes of them or of extension
-    headers."""
+    """A TCP packet. options: (kind, bytes after the length). checksum_ok: correct, or correctly
+    left to the device. ip_options: the length in bytes of IP options or extension headers."""
 
     @property
     def kind(self):
@@ -64,7 +63,7 @@ def _tcp_options(data):
 
 
 def _ip_payload(data):
-    """(source, destination, bytes of options, protocol, what follows)"""
+    """(source, destination, bytes of options, protocol, payload)"""
     if data[0] >> 4 == 4:
         size = (data[0] & 15) * 4
         total = struct.unpack_from("!H", data, 2)[0]
@@ -75,7 +74,7 @@ def _ip_payload(data):
         total, following = struct.unpack_from("!HB", data, 4)
         at, dst = 40, data[24:40]
         while following in (0, 43, 60):
-            if following == 43 and data[at + 3]:  # the last segment, which the checksum is for
+            if following == 43 and data[at + 3]:  # the checksum covers the last segment
                 dst = data[at + 8:at + 24]
             following, at = data[at], at + (data[at + 1] + 1) * 8
         return data[8:24], dst, at - 40, following, data[at:40 + total]
@@ -83,8 +82,8 @@ def _ip_payload(data):
 
 
 def parse(data, unfinished=False):
-    """A packet from its IP header on, None if it is not TCP. unfinished: the
-    device is to add the checksum of all but the pseudo-header."""
+    """Parses a packet from its IP header on; None if it is not TCP. unfinished: the device still
+    has to complete the checksum, which covers only the pseudo-header so far."""
     ip = _ip_payload(data)
     if not ip or ip[3] != socket.IPPROTO_TCP:
         return None
@@ -101,12 +100,12 @@ def parse(data, unfinished=False):
 
 
 class Capture:
-    """The TCP packets that arrive on a device (None: any) of a namespace; with
-    outgoing=True those that leave, behind all that could change them."""
+    """The TCP packets that arrive on a device (None: any) of a namespace. With outgoing=True also
+    those that leave, after everything that could change them."""
 
     def __init__(self, device=None, outgoing=False, **place):
         self.outgoing = outgoing
-        # Without the link's header: the same on every kind of device.
+        # Without the link-layer header: the same on every kind of device.
         self.sock = mma.make_socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL),
                                     **place)
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
@@ -123,7 +122,7 @@ class Capture:
         self.sock.close()
 
     def take(self, port=None):
-        """The packets since the last time, of a port."""
+        """The packets of a port since the last call."""
         found = []
         while True:
             try:
@@ -139,8 +138,8 @@ class Capture:
 
 
 class Maker:
-    """A process that stays in a place and makes sockets there, quicker than a
-    child for each."""
+    """A process that stays in a place and creates sockets there, which is faster than a child for
+    each."""
 
     REQUEST = struct.Struct("=III")
 
@@ -172,7 +171,7 @@ class Maker:
         return socket.socket(fileno=fds[0])
 
     def stop(self):
-        # Younger children hold the descriptor, too: closing it would end nothing.
+        # Children forked later hold the descriptor, too, so close() alone would not end it.
         self.here.shutdown(socket.SHUT_RDWR)
         os.waitpid(self.pid, 0)
         os.close(self.outcome)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A WireGuard device by generic netlink: the guest has no wg(8)."""
+"""Sets up a WireGuard device over generic netlink: the guest has no wg(8)."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ def attributes(data):
 
 
 def call(family, command, flags, payload):
-    """The attributes of the first answer, {} for a bare acknowledgement."""
+    """Returns the attributes of the first answer; {} for a bare acknowledgement."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16) as sock:
         body = struct.pack("=BBxx", command, 1) + payload
         sock.send(struct.pack("=IHHII", 16 + len(body), family, NLM_F_REQUEST | flags, 1, 0) + body)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * imapload ADDRESS PORT tcp|mptcp COUNT login: COUNT IMAP sessions, one after the
- * other: greeting, LOGIN, LOGOUT. With `greet` they do not log in. With `fetch` it
- * is one session, in which the first message is fetched COUNT times.
- * imapload PORT: where the sessions of a proxy end: an IMAP server on 127.0.0.1
- * that says OK to everything.
+ * other: greeting, LOGIN, LOGOUT. With `greet` they do not log in. With `fetch` there
+ * is one session, which fetches the first message COUNT times.
+ * imapload PORT: the end of a proxy's sessions: an IMAP server on 127.0.0.1 that
+ * answers OK to everything.
  *
- * Prints what each session's socket spoke before LOGOUT, then the
- * nanoseconds of all logins, or of the fetches alone:
+ * Prints what each session's socket spoke before LOGOUT, then the nanoseconds of all
+ * logins, or of the fetches alone:
  *	mptcp 120
  *	tcp 0
  *	fallen-back 0
@@ -47,7 +47,7 @@ static size_t refill(struct reader *reader)
 	return n;
 }
 
-/* Without its end; false: the peer is gone. */
+/* Returns the line without its end; false if the peer has closed. */
 static bool read_line(struct reader *reader, char *line, size_t size)
 {
 	size_t n = 0;
@@ -86,7 +86,7 @@ static void say(int fd, const char *words)
 		err(1, "write");
 }
 
-/* Its answers up to the tagged one, literals and all. */
+/* Sends a command and reads its answers up to the tagged one, including literals. */
 static void command(struct reader *reader, const char *words)
 {
 	char line[1024];
@@ -139,7 +139,7 @@ static struct sockaddr_in address_of(const char *host, const char *port)
 	return address;
 }
 
-/* The nanoseconds of its fetches. */
+/* Returns the nanoseconds of its fetches. */
 static long long session(const struct sockaddr_in *server, int protocol, bool login, long fetches)
 {
 	static struct reader reader;
@@ -168,7 +168,8 @@ static long long session(const struct sockaddr_in *server, int protocol, bool lo
 	return start;
 }
 
-/* OK to every command; nginx gives names and passwords as literals, which are asked for. */
+/* Answers OK to every command. nginx sends names and passwords as literals, which the
+ * server has to ask for. */
 static void answer_all(struct reader *reader)
 {
 	char line[1024], tag[32], answer[64];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Clients that do the same again and again, one after the other, and the nanoseconds that each
-takes: those of the guest's clock, which are instructions, of client, kernel and server together."""
+"""Clients that repeat the same work, one after the other, and the nanoseconds that each takes.
+These are nanoseconds of the guest's clock, which are instructions: of client, kernel and server
+together."""
 
 import contextlib
 import os
@@ -15,11 +16,11 @@ NOWHERE = os.open("/dev/null", os.O_RDWR)
 
 
 class Waited(Exception):
-    """The processor had nothing to do amid a load: a wait for a disk, which is no instructions."""
+    """The processor was idle during a load: it waited for a disk, which costs no instructions."""
 
 
 def _spawn(words, output=NOWHERE):
-    """Its nanoseconds from before its start to after its end."""
+    """The nanoseconds from before its start until after its end."""
     idle = world.idle()
     with world.in_client():
         begun = time.monotonic_ns()
@@ -31,13 +32,14 @@ def _spawn(words, output=NOWHERE):
     if status:
         with open("/run/said", encoding="utf-8") as said:
             raise world.Broken(f"{' '.join(words)}: status {status}: {said.read().strip()}")
-    if world.idle() - idle > 0.02:  # told in hundredths
+    if world.idle() - idle > 0.02:  # its unit is a hundredth of a second
         raise Waited
     return took
 
 
 class Smtp:
-    """Transactions of smtp-source: connection, EHLO, one message of 1 kB to one recipient, QUIT."""
+    """Transactions of smtp-source: connection, EHLO, one message of 1 kB to one recipient,
+    QUIT."""
     outgoing = 0
 
     def __init__(self, server, count):
@@ -54,20 +56,21 @@ class Smtp:
             world.settle()
 
     def warm_up(self, protocol):
-        # Postfix starts as many processes as it now and then needs at once, and keeps them.
+        # Postfix starts as many processes as it needs at once now and then, and keeps them.
         for count in (1, 30):
             with contextlib.suppress(Waited):
                 self._source(protocol, count)
 
     def run(self, protocol):
-        """The start of the program itself is taken out by that of one with a single message."""
+        """Subtracts a run with a single message, which removes the cost of starting the
+        program."""
         start = self._source(protocol, 1)
         return (self._source(protocol, self.count) - start) / (self.count - 1), None
 
 
 class Imap:
-    """Sessions of our own load generator: connection, LOGIN, LOGOUT; or without LOGIN (greet), or
-    one message of 5 MB in one session (fetch)."""
+    """Sessions of our own load generator: connection, LOGIN, LOGOUT; without LOGIN (greet); or one
+    message of 5 MB in one session (fetch)."""
 
     def __init__(self, server, count, mode="login", outgoing=0, port=None):
         self.server, self.count, self.mode, self.port = server, count, mode, port or server.port

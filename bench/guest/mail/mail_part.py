@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a mail server notices: Postfix, Dovecot and nginx's mail proxy, not attached and attached,
-in turn, $CYCLES times. Runs in a guest in which a nanosecond is an instruction; writes
-$OUT/samples.json. Fails where the two ends did not speak what was to be measured."""
+"""The cost for a mail server: Postfix, Dovecot and nginx's mail proxy, in turn not attached and
+attached, $CYCLES times. Runs in a guest in which a nanosecond is an instruction; writes
+$OUT/samples.json. Fails if the two ends did not speak what was to be measured."""
 
 import json
 import os
@@ -17,7 +17,7 @@ class Bench:
     def __init__(self):
         self.postfix, self.dovecot, self.nginx = self.servers = [Postfix(), Dovecot(), Nginx()]
         self.ports = [*(server.port for server in self.servers), Nginx.front_port]
-        # nginx has two connections of its own for each login that it passes on.
+        # For each login that it passes on, nginx makes two connections of its own.
         self.loads = {"smtp": Smtp(self.postfix, 41), "imap": Imap(self.dovecot, 20),
                       "proxy": Imap(self.nginx, 80, outgoing=2), "greet": Imap(self.nginx, 100, "greet"),
                       "front": Imap(self.nginx, 15, outgoing=2, port=Nginx.front_port),
@@ -31,7 +31,7 @@ class Bench:
             server.configure()
 
     def measure(self, condition, protocols, loads, mptcp_listener=True, listed=True):
-        """One sample of each load by clients of each protocol."""
+        """One sample of each load with clients of each protocol."""
         world.say(f"  {condition}, {'/'.join(protocols)} clients: {' '.join(loads)}")
         for name in loads:
             load = self.loads[name]
@@ -66,7 +66,7 @@ class Bench:
             server.stop()
 
     def cycle(self):
-        """A listener stays what it was made as: so each condition has servers of its own."""
+        """A listener keeps its protocol, so each condition starts servers of its own."""
         self.nginx.native(False)
         self.start(*self.servers)
         plain = {"mptcp_listener": False}
@@ -92,8 +92,8 @@ class Bench:
 
 
 def prove(what, load, grown, spoke, asked, heard, granted):
-    """That as many connections as were made came to be what they were to be. nginx's own are made by
-    workers that may bind none of the ports: by TCP sockets, attached or not."""
+    """Checks that as many connections as were made spoke what they should. nginx's own connections
+    come from workers that may bind none of the ports: TCP sockets, attached or not."""
     server, client = grown
     n = load.connections
     outgoing = n * load.outgoing

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The samples of mail_part.py as the part `mail` of bench/page.
+"""Turns the samples of mail_part.py into the part `mail` of bench/page.
 
 rows.py SAMPLES.json: prints it."""
 
@@ -9,7 +9,7 @@ import statistics
 import sys
 
 TARGETS = {"smtp": 1.01, "imap": 1.01, "front": 1.015, "proxy": 1.03}
-OF_NATIVE = 1.05  # MPTCP clients, of nginx's own multipath
+OF_NATIVE = 1.05  # limit for MPTCP clients, compared with nginx's own multipath
 HOW = ("One guest with one emulated processor, whose clock counts instructions (1 ns each): a transaction takes "
        "what client, kernel and server together execute for it. {rounds} rounds; in each the servers are started "
        "anew, not attached, with nginx's own multipath, attached, and clients in a network namespace behind a veth "
@@ -33,7 +33,7 @@ class Part:
         return statistics.median(self.all(*which))
 
     def more(self, *which):
-        """Thousands of instructions over not attached."""
+        """Thousands of instructions more than not attached."""
         return (self.ns(*which) - self.ns("plain", which[1])) / 1000
 
     def row(self, name, what, condition, load, protocol="tcp", target=None, why=None):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Postfix, Dovecot and nginx, set up so that what they do for a connection is as little as they
-let it be: what the tool adds to it then shows most. Nothing of them waits for a disk."""
+"""Postfix, Dovecot and nginx, set up to do as little as possible for a connection, so that the
+tool's share shows most. None of them waits for a disk."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ import subprocess
 import world
 from fetch import big_message
 
-IMAPLOAD = "/run/imapload"  # from the payload each start would wait for the host
+IMAPLOAD = "/run/imapload"  # from the payload, each start would wait for the host
 SINK_PORT = 1143
 MESSAGE = 5_000_000
 
@@ -23,7 +23,7 @@ def write(path, text):
 
 
 def read_programs():
-    """Into memory, so that no start waits for the disk."""
+    """Reads them into memory, so that no start waits for the disk."""
     for pattern in ("/usr/lib/postfix/**", "/usr/lib/dovecot/**", "/usr/lib/nginx/**",
                     "/usr/lib/x86_64-linux-gnu/*.so*", "/usr/sbin/nginx", "/usr/sbin/dovecot",
                     "/usr/sbin/smtp-source", "/usr/bin/mptcpize"):
@@ -38,7 +38,7 @@ class Server:
     name, package, port, pid_file, command = "", "", 0, "", ""
 
     def configure(self):
-        """Once."""
+        """Done once."""
 
     def start(self):
         world.start_in_cgroup(self.command.split())
@@ -52,14 +52,14 @@ class Server:
         world.wait_until(lambda: not world.listener_protocol(self.port), f"{self.name}'s listener is closed")
 
     def rest(self):
-        """Until nothing of what was asked is left to be done."""
+        """Waits until all the requested work is done."""
 
     def version(self):
         return world.run(["dpkg-query", "-W", "-f", "${Version}", self.package])
 
 
 class Postfix(Server):
-    """Takes mail for anywhere, queues it in memory and throws it away."""
+    """Accepts mail for any recipient, queues it in memory and discards it."""
     name = package = "postfix"
     port = 25
     pid_file = "/var/spool/postfix/pid/master.pid"
@@ -90,7 +90,7 @@ in_flow_delay = 0
         world.run("mount -t tmpfs -o mode=755 tmpfs /mnt")
         world.run("cp -a /var/spool/postfix/. /mnt/")
         world.run("mount --bind /mnt /var/spool/postfix")
-        # As "postfix check" does, which takes seconds.
+        # As "postfix check" would create them, which takes seconds.
         for directory in ("active bounce corrupt defer deferred flush hold incoming private saved trace "
                           "maildrop public pid").split():
             path = f"/var/spool/postfix/{directory}"
@@ -107,7 +107,7 @@ in_flow_delay = 0
 
 
 class Dovecot(Server):
-    """Logins served by processes that are there already, its manual's "high-performance mode"."""
+    """Existing processes handle logins: the "high-performance mode" of its manual."""
     name, package = "dovecot", "dovecot-core"
     port = 143
     pid_file = "/run/dovecot/master.pid"
@@ -159,10 +159,10 @@ service imap {
 
 
 class Nginx(Server):
-    """Its mail proxy. Whom it asks for the way is nginx, too; where it leads is a server that
-    says OK to everything, and on front_port Dovecot."""
+    """Its mail proxy. nginx is also the server that it asks where to connect. The destination is a
+    server that answers OK to everything; on front_port it is Dovecot."""
     name = package = "nginx"
-    port, front_port = 993, 995  # whatever is spoken there: ports that not everybody may bind
+    port, front_port = 993, 995  # whatever is spoken there: ports that only some processes may bind
     pid_file = "/run/nginx.pid"
     command = "nginx -c /etc/nginx/bench.conf"
     conf = """
@@ -215,7 +215,7 @@ mail {{
         world.wait_until(lambda: world.listener_protocol(SINK_PORT), "the sink listens")
 
     def native(self, multipath):
-        """From its next start on."""
+        """Takes effect at its next start."""
         write("/etc/nginx/bench.conf", self.conf.format(
             sink=SINK_PORT, dovecot=Dovecot.port, port=self.port, front=self.front_port,
             word=" multipath" if multipath else ""))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mail host (here) and its clients (a network namespace), the tool, and what the kernel says
-of the connections between them."""
+"""The mail host (here) and its clients (a network namespace), the tool, and what the kernel
+reports about the connections between them."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ CGROUP = "/sys/fs/cgroup/mail"
 
 
 class Broken(Exception):
-    """What was to be measured was not what went on."""
+    """What happened was not what was to be measured."""
 
 
 def say(text):
@@ -23,7 +23,7 @@ def say(text):
 
 
 def run(words, **more):
-    """Its standard output."""
+    """Returns its standard output."""
     if isinstance(words, str):
         words = words.split()
     done = subprocess.run(words, capture_output=True, text=True, check=False, **more)
@@ -46,7 +46,8 @@ def set_up():
                   f"address add {SERVER}/24 dev s1", f"-n {NETNS} address add {CLIENT}/24 dev c1",
                   "link set s1 up", f"-n {NETNS} link set c1 up"):
         run(f"ip {words}")
-    # Else what the kernel remembers of round trips would make late runs unlike early ones.
+    # Otherwise the round trips that the kernel remembers would make late runs differ from early
+    # ones.
     _no_metrics()
     with in_client():
         _no_metrics()
@@ -83,7 +84,7 @@ def _enter():
 
 
 def start_in_cgroup(words):
-    """A daemon, which would keep a pipe open for as long as it lives."""
+    """For a daemon: it would keep a pipe open as long as it lives."""
     with open("/run/said", "w+", encoding="utf-8") as said:
         if subprocess.run(words, preexec_fn=_enter, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                           check=False).returncode:
@@ -91,11 +92,11 @@ def start_in_cgroup(words):
             raise Broken(f"{' '.join(words)}: {said.read().strip()}")
 
 
-# --- what the kernel says
+# --- what the kernel reports
 
 def listener_protocol(port):
     """tcp or mptcp; None: nothing listens there."""
-    # An MPTCP listener is among the TCP ones, too: its first subflow.
+    # The list of TCP listeners contains MPTCP listeners, too: their first subflow.
     for option, name in (("-M", "mptcp"), ("-t", "tcp")):
         if run(["ss", "-Hln", option, f"sport = :{port}"]).strip():
             return name
@@ -122,19 +123,19 @@ def counters():
 
 
 def since(before):
-    """What they have grown by."""
+    """How much they have grown."""
     return [{key: value - old[key] for key, value in new.items()} for new, old in zip(counters(), before)]
 
 
 def idle():
-    """Seconds for which the processor had nothing to do."""
+    """Seconds for which the processor was idle."""
     with open("/proc/uptime", encoding="ascii") as f:
         return float(f.read().split()[1])
 
 
 def settle():
-    """Until nobody has anything to do but us: what a server or the kernel does behind what it was
-    asked is not to be in the next measurement."""
+    """Waits until only this process is busy: work that a server or the kernel does after its
+    answer must not be part of the next measurement."""
     def rests():
         before = idle()
         time.sleep(0.2)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures of the tests with container engines: the package is installed, as an
-administrator would. Under emulation an engine takes seconds for everything, so a
-module leaves what is attached to its end, and each test removes its containers."""
+"""Fixtures of the tests with container engines. The package is installed as an administrator would
+do it. Under emulation every engine command takes seconds, so attached paths stay until the end of
+the module, and each test removes only its containers."""
 
 import os
 import sys
@@ -11,13 +11,13 @@ import pytest
 sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../systemd")
 
 import mma as mma_  # noqa: E402
-from engines import Outside, set_up  # noqa: E402
+from engines import Outside, set_up, silence  # noqa: E402
 from units import THIS, install, quicken_reloads  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
 def warm():
-    """The package of this version, installed, before any engine has started."""
+    """Installs the package of this version before any engine starts."""
     quicken_reloads()
     install(THIS)
     set_up()
@@ -25,7 +25,7 @@ def warm():
 
 @pytest.fixture(autouse=True)
 def clean(warm):
-    """The modules do it."""
+    """The modules clean up themselves."""
     yield
 
 
@@ -40,3 +40,9 @@ def clean_module(warm):
 @pytest.fixture(scope="session")
 def outside(warm):
     return Outside()
+
+
+@pytest.fixture
+def quiet(warm):
+    with silence():
+        yield

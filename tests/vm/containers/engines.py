@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Container engines, and what the tests ask of them. Images come from no registry: they
-are the tests' own server and busybox, packed here."""
+"""Container engines, and what the tests ask of them. No image comes from a registry: each holds
+the tests' own server and busybox, packed here."""
 
 import collections
+import contextlib
 import io
 import json
 import os
@@ -23,9 +24,10 @@ WRAPPER = "/etc/mptcp-mail-attach/runtime"
 HOOK = "/usr/libexec/mptcp-mail-attach/hook"
 IMAGE = "mail"
 LISTED, UNLISTED = 25, 2525
+SERVES = ["/server", str(LISTED), str(UNLISTED)]
 BOTH_MPTCP, BOTH_TCP = {LISTED: 262, UNLISTED: 262}, {LISTED: 6, UNLISTED: 6}
 TIMEOUT = 120
-# Starts and restarts of each engine: 20 in make check-long.
+# Starts and restarts per engine; make check-long sets 20.
 STARTS = int(os.environ.get("MMA_STARTS", "2"))
 
 
@@ -50,6 +52,16 @@ def image():
     return "/run/image.tar"
 
 
+def example(name):
+    """One of the package's example files. The guest's dpkg leaves out documentation."""
+    for where in ("/usr/share/doc/mptcp-mail-attach", f"{HERE}/.."):
+        path = f"{where}/examples/containers/{name}"
+        if os.path.exists(path):
+            with open(path) as f:
+                return f.read()
+    raise FileNotFoundError(name)
+
+
 Place = collections.namedtuple("Place", "pid addr netns cgroup")
 
 
@@ -65,24 +77,26 @@ class Engine:
             run(["systemctl", "start", service], timeout=TIMEOUT)
         self("import", image(), IMAGE)
 
-    def run(self, name, *options, ask=True, check=True):
-        """A container of the server, which listens on both ports."""
-        return self("run", "-d", "--name", name, *(self.ask if ask else ()), *options, IMAGE,
-                    "/server", str(LISTED), str(UNLISTED), check=check)
+    def run(self, name, *options, ask=True, check=True, image=IMAGE, command=SERVES):
+        """Runs a container with the server, which listens on both ports."""
+        return self("run", "-d", "--name", name, *(self.ask if ask else ()), *options, image, *command,
+                    check=check)
 
     def remove(self, *names):
         self("rm", "-f", *(["-t", "0"] if self.name == "podman" else []), *names)
 
     def protocols(self, name, starts=1):
-        """{port: SO_PROTOCOL} of the first sockets of its last start, as the server says."""
+        """{port: SO_PROTOCOL} of the first sockets after its last start, as the server reports
+        them."""
         def lines():
             found = self("logs", name).splitlines()
             return found if len(found) >= starts else None
-        words = wait_until(lines, f"{name}: its server tells its sockets", 30)[starts - 1].split()
-        return {int(port): int(protocol) for port, protocol in (w.split("=") for w in words)}
+        return protocols(wait_until(lines, f"{name}: its server tells its sockets", 30)[starts - 1])
 
     def place(self, name):
-        pid, addr = self("inspect", "-f", "{{.State.Pid}} {{.NetworkSettings.IPAddress}}", name).split()
+        """The place of a container with one network."""
+        pid, addr = self("inspect", "-f", "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+                         name).split()
         with open(f"/proc/{pid}/cgroup") as f:
             path = f.read().strip().removeprefix("0::")
         return Place(int(pid), addr, f"/proc/{pid}/ns/net", mma.CGROUPS + path)
@@ -114,7 +128,7 @@ class Outside:
 
 
 def greeting(addr, port, **place):
-    """Of an MPTCP client: (SO_PROTOCOL at the server's end, whether ours is MPTCP)."""
+    """What an MPTCP client sees: (SO_PROTOCOL at the server's end, whether our end is MPTCP)."""
     with mma.connect(addr, port, proto=MPTCP, **place) as conn:
         word = conn.recv(16)
         assert word, f"{addr}:{port} closed the connection"
@@ -126,8 +140,8 @@ class Violation(AssertionError):
 
 
 class Hammer:
-    """MPTCP clients of the unlisted port of whatever containers there are, from the first
-    moment on at which they answer, in a process of its own: [(address, port, netns)]."""
+    """MPTCP clients, in a process of their own, that connect to the unlisted port of containers
+    from the first moment that it answers. targets: [(address, port, netns)]."""
 
     def __init__(self, targets):
         self.here, there = socket.socketpair()
@@ -161,19 +175,32 @@ class Hammer:
         return value
 
 
+def protocols(line):
+    """{port: SO_PROTOCOL} from the line that the server prints when it starts."""
+    return {int(port): int(protocol) for port, protocol in (word.split("=") for word in line.split())}
+
+
 def by_id():
-    """The containers of --status."""
+    """The containers that --status lists."""
     return [s for s in mma.status()["services"] if s["path"].startswith("id:")]
 
 
-def log_lines(since=None):
-    """What the system log has of ours."""
+def log_lines():
+    """Our lines in the system log since the boot."""
     run(["journalctl", "--sync"])
     return run(["journalctl", "-b", "-o", "cat", "--no-pager", "-t", "mptcp-mail-attach"]).out.splitlines()
 
 
+@contextlib.contextmanager
+def silence():
+    """Asserts that the log gains no line."""
+    before = log_lines()
+    yield
+    assert log_lines()[len(before):] == []
+
+
 class One:
-    """The line that the log has gained, and how long it took."""
+    """The one line that the log has gained, and how long that took."""
 
     def __enter__(self):
         self.before, self.begun = len(log_lines()), time.monotonic()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Removal and purge of the package, the last tests: containers start all the same."""
+"""Removal and purge of the package, as the last tests: containers still start."""
 
 import os
 
@@ -8,7 +8,7 @@ from mma import run
 
 
 def test_after_removal_of_the_package():
-    """What names the wrapper goes on to start; Podman has no hook any more."""
+    """Containers that name the wrapper still start; Podman's hook is gone."""
     DOCKER.set_up()
     PODMAN.set_up()
     run(["dpkg", "-r", "mptcp-mail-attach"], timeout=120)

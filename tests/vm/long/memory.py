@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whether the kernel's memory grows from round to round."""
+"""Detects growth of the kernel's memory from round to round."""
 
 import statistics
 
@@ -7,7 +7,7 @@ FIELDS = ("SUnreclaim", "Percpu", "VmallocUsed", "KernelStack", "PageTables")
 
 
 def kernel_memory():
-    """kB that cannot be reclaimed; the BPF maps are in it."""
+    """Memory that cannot be reclaimed, in kB; includes the BPF maps."""
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as f:
         f.write("3")
     with open("/proc/meminfo", encoding="ascii") as f:
@@ -16,8 +16,8 @@ def kernel_memory():
 
 
 def growth(samples):
-    """kB for each round: the median of the last third over that of the middle third.
-    The first third is that of caches which fill."""
+    """Growth in kB per round: the median of the last third minus that of the middle third. Caches
+    fill during the first third."""
     third = len(samples) // 3
     middle, last = samples[third:2 * third], samples[2 * third:3 * third]
     return (statistics.median(last) - statistics.median(middle)) / third

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A thousand restarts, a million connections, and many rounds of everything, each for
-MMA_SOAK_SECONDS at most: nothing fails, each one is counted, nothing grows."""
+"""A thousand restarts, a million connections, and many rounds of everything, each for at most
+MMA_SOAK_SECONDS. Nothing fails, everything is counted, nothing grows."""
 
 import collections
 import os
@@ -23,17 +23,17 @@ RESTARTS = int(os.environ.get("MMA_SOAK_RESTARTS", 1000))
 CONNECTIONS = int(os.environ.get("MMA_SOAK_CONNECTIONS", 1000000))
 SECONDS = int(os.environ.get("MMA_SOAK_SECONDS", 36000))
 PORT, OFF_LIST = 7001, 7002
-KB_A_ROUND = 24  # the least of our hash maps, that of netns, has 64
+KB_A_ROUND = 24  # the smallest of our hash maps, netns, has 64
 
 
 def differs(before):
-    """The parts of everything() that do."""
+    """The parts of everything() that differ."""
     now = everything()
     return {part for part in before if now[part] != before[part]}
 
 
 class Bound:
-    """True for n rounds, and as long as there is time; not before the least."""
+    """True for n rounds while time is left, and at least for the minimum number."""
 
     def __init__(self, n, least):
         self.n, self.least, self.end, self.done = n, least, time.monotonic() + SECONDS, 0
@@ -46,7 +46,7 @@ class Bound:
 
 
 def test_restarts(cgroup):
-    """Each time the first socket speaks MPTCP, and off the list nothing does."""
+    """Each time the first socket speaks MPTCP, and no port off the list does."""
     mma.attach(cgroup, "--port", PORT)
     before, samples = everything(), []
     bound = Bound(RESTARTS, 30)
@@ -67,8 +67,8 @@ def test_restarts(cgroup):
 
 
 def connect(child, port_of, n, address):
-    """n connections, by turns to a port on the list and one off it, MPTCP and TCP; how
-    many of each."""
+    """Makes n connections, in turns to a port on the list and one off it, by MPTCP and TCP;
+    returns how many of each."""
     made = collections.Counter()
     reset = struct.pack("ii", 1, 0)
     for i in range(n):
@@ -83,7 +83,7 @@ def connect(child, port_of, n, address):
                 assert client.recv(1) == b"!"
                 speaks = mma.is_mptcp(client)
                 assert speaks == mma.is_mptcp(server) == (port == PORT and proto == MPTCP), (port, proto)
-                # Else the ports would be used up by TIME_WAIT.
+                # Otherwise TIME_WAIT would use up the ports.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         made["mptcp" if speaks else "plain" if proto == TCP else "off_list"] += 1
     return made
@@ -131,7 +131,7 @@ def a_round(cgroup):
 
 @pytest.mark.parametrize("leak", [False, True], ids=["as it is", "with a leak"])
 def test_memory_over_rounds(cgroup, leak):
-    """Everything attached and detached; a map that leaks in each round would be seen."""
+    """Attaches and detaches everything; a map that leaks in each round would show."""
     samples, leaked, before = [], [], mma.objects()
     bound = Bound(RESTARTS // 10, 15)
     while bound.again():
@@ -163,5 +163,5 @@ def test_memory_over_races(cgroup, net):
     finally:
         race.close()
     print(f"{bound.done} rounds, {growth(samples):.1f} kB each: {[s - samples[0] for s in samples]}")
-    if bound.done >= 15:  # fewer have no trend
+    if bound.done >= 15:  # fewer show no trend
         assert growth(samples) < 10 * KB_A_ROUND

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--check on Linux 6.1: it is the hook that is missing, and only that is said."""
+"""--check on Linux 6.1: the hook is missing, and nothing else is reported."""
 
 import re
 

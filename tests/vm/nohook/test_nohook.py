@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Linux 6.1: no hook. Every mode that needs it refuses clearly, and nothing stays."""
+"""Linux 6.1 has no hook. Every mode that needs it refuses clearly, and nothing is left behind."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def test_attach_refuses(cgroup, words):
     assert done.rc == 3
     assert done.out == ""
     assert re.fullmatch(r"mptcp-mail-attach: update_socket_protocol: this kernel does not have the hook; "
-                        r"Linux 6\.6 or later[^\n]*\n", done.err), done.err
+                        r"use Linux 6\.6 or later[^\n]*\n", done.err), done.err
     assert not os.path.exists(PINS)
     wait_until(lambda: objects() == before, "nothing stays in the kernel")
     with make_socket(cgroup=cgroup) as sock:

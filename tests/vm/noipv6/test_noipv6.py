@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel booted with ipv6.disable=1: no AF_INET6 socket at all, and AF_INET as ever."""
+"""A kernel booted with ipv6.disable=1: no AF_INET6 sockets at all; AF_INET works as usual."""
 
 import errno
 import socket

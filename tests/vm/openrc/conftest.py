@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian without systemd, booted twice: the first boot does what an administrator does once, from
-dist/examples/openrc, and the tests run in the second."""
+"""Debian without systemd, booted twice. The first boot does what an administrator does once, from
+dist/examples/openrc; the tests run in the second."""
 
 import os
 import shutil
@@ -12,7 +12,8 @@ from mma import run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MARKER = "/var/lib/first-boot"
-# As the init scripts of Gentoo and Alpine are: OpenRC's own, hence in a cgroup of its own. Debian's is not.
+# Like the init scripts of Gentoo and Alpine it is OpenRC's own, and so has its own cgroup.
+# Debian's init script is not.
 POSTFIX = """#!/sbin/openrc-run
 depend() { after localmount net; }
 start() { ebegin Starting; postfix -v start >/var/log/postfix-start 2>&1; eend $?; }
@@ -57,4 +58,4 @@ def warm():
 
 @pytest.fixture(autouse=True)
 def clean():
-    """Each test goes on where the one before ended."""
+    """Each test continues from the state that the one before left."""

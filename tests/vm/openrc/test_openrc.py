@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""OpenRC, sysvinit and udev: attached by path at boot, and what restarts, new interfaces and failures do then.
-Last, the package goes."""
+"""OpenRC, sysvinit and udev: attached by path at boot; then restarts, new interfaces and failures.
+Last, the package is removed."""
 
 import contextlib
 import os
@@ -39,7 +39,8 @@ def test_this_is_openrc_and_another_boot():
 
 
 def test_attached_at_boot():
-    """Before Postfix started, which depends on nothing of ours. Dovecot is not here, and is attached all the same."""
+    """Attached before Postfix started, without a dependency on us. Dovecot does not exist here,
+    and is attached anyway."""
     now = status()
     assert now["armed"] and [n["uncovered"] for n in now["netns"]] == [0]
     assert {(s["path"], s["alive"]) for s in now["services"]} == {(PATH, True), ("/openrc.dovecot", False)}
@@ -48,7 +49,8 @@ def test_attached_at_boot():
 
 
 def test_restarts():
-    """OpenRC removes the cgroup and makes it anew; follow attaches it before the first process."""
+    """OpenRC removes the cgroup and creates it again; follow attaches it before its first
+    process."""
     before = service(PATH)["id"]
     for _ in range(5):
         rc("postfix", "restart")
@@ -61,7 +63,8 @@ def repaired():
 
 
 def test_socket_options():
-    """What answers them goes with the cgroup: --refresh brings it back, or the service's conf.d does, at each start."""
+    """repair is lost with the cgroup: --refresh restores it, or the service's conf.d does at each
+    start."""
     rc("postfix", "restart")
     assert not repaired()
     rc("mptcp-mail-attach", "reload")
@@ -78,7 +81,7 @@ def test_socket_options():
 
 
 def test_new_interface():
-    """udev runs --refresh itself, where there is no systemd to start it."""
+    """Without systemd, udev runs --refresh itself."""
     run(["ip", "link", "add", "new0", "type", "dummy"])
     interfaces = len(os.listdir("/sys/class/net"))
 
@@ -125,7 +128,8 @@ def refused():
 
 @contextlib.contextmanager
 def supervised():
-    """What runit and s6 run, until none of its processes listens any more: they inherit the listener."""
+    """Runs a service as runit and s6 would. At the end waits until none of its processes listens
+    any more, since they inherit the listener."""
     server = subprocess.Popen(["/bin/sh", f"{HERE}/../examples/supervised/run"], stdin=subprocess.DEVNULL)
     try:
         def ready():
@@ -142,7 +146,7 @@ def supervised():
 
 
 def test_supervised():
-    """Without a cgroup of the supervisor's: at each start, with repair."""
+    """The supervisor has no cgroup of its own. Attached at each start, with repair."""
     rc("postfix", "stop")
     wait_until(refused, "nobody listens", seconds=120)
     for _ in range(2):
@@ -155,7 +159,7 @@ def test_supervised():
 
 @pytest.mark.parametrize("broken", ["tool", "cgroup"])
 def test_supervised_starts_whatever_fails(broken):
-    """The tool is missing; there is no place for a cgroup."""
+    """The tool is missing, or no cgroup can be created."""
     run([TOOL, "--detach", "-q"])
     with contextlib.ExitStack() as stack:
         if broken == "tool":

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * killat N COMMAND...: runs a command and kills it as it enters its Nth system
- * call, counting from 1. Exit: 0 killed there, 1 it ended by itself before.
- * killat 0 COMMAND...: lets it run, without its output, and prints each system
- * call on a line: number, and three arguments, of bpf(2) the first of which is
- * the command.
- * failat ERRNO N COMMAND...: (the same program, by its name) lets its Nth system
- * call fail, counted likewise. Exit: the command's, 99 where it made fewer, or 128
- * and the signal that ended it.
- * failat ERRNO PROGRAM COMMAND...: lets every load of the BPF program of this
- * name fail.
+ * killat N COMMAND...: runs a command and kills it on entry to its Nth system call,
+ * counting from 1. Exit: 0 killed there, 1 the command ended before.
+ * killat 0 COMMAND...: runs it to its end without its output, and prints each system
+ * call on a line: number and three arguments. For bpf(2) the first argument is the
+ * command.
+ * failat ERRNO N COMMAND...: (the same program under another name) makes its Nth system
+ * call fail, counted likewise. Exit: the command's, 99 if it made fewer calls, or 128
+ * plus the signal that ended it.
+ * failat ERRNO PROGRAM COMMAND...: makes every load of the BPF program of this name
+ * fail.
  *
- * What strace --inject does, that is, without its cost: under emulation every
- * stop of the traced process takes a millisecond. So read(2) and pread64(2) are
- * not counted: killed at one of them, a process leaves what it leaves when killed
- * at the next call; and the loader reads the kernel's type information in twelve
- * hundred pieces.
+ * This is what strace --inject does, but cheaper: under emulation every stop of the
+ * traced process takes a millisecond. So read(2) and pread64(2) are not counted. A
+ * process killed in one of them leaves the same state as one killed at the next call,
+ * and the loader reads the kernel's type information in twelve hundred pieces.
  */
 #include <elf.h>
 #include <errno.h>
@@ -44,10 +43,11 @@ static void die(const char *what)
 	exit(2);
 }
 
-static int failing; /* errno, 0: to be killed */
+static int failing; /* errno; 0: kill */
 
-/* A child that the command forks has the filter, too, and is not traced: each call that
- * would be looked at fails. So by name no others are than bpf(2). */
+/* A child that the command forks inherits the filter but is not traced, so each call
+ * that the filter would trace fails. With a program's name, therefore, only bpf(2) is
+ * traced. */
 static int filter(int bpf_alone)
 {
 	struct sock_filter all_but_reads[] = {
@@ -87,7 +87,7 @@ static pid_t start(char **command, int quiet, int bpf_alone)
 	_exit(127);
 }
 
-/* On one processor a stop is a switch, and not a call to the other one. */
+/* On a single processor a stop is a context switch, not an interrupt to the other processor. */
 static void stay_on_one_cpu(void)
 {
 	cpu_set_t cpu;
@@ -128,7 +128,7 @@ static void print_call(pid_t pid)
 	       (uintmax_t)info.seccomp.args[1], (uintmax_t)info.seccomp.args[2]);
 }
 
-/* The call is not made, and returns -errno. */
+/* Skips the call; it returns -errno. */
 #ifdef __aarch64__
 static void skip_call(pid_t pid)
 {
@@ -175,7 +175,7 @@ static void skip_call(pid_t pid)
 }
 #endif
 
-/* Not those that cannot fail: _exit(2), and brk(2), which tells where the break is. */
+/* Except calls that cannot fail: _exit(2), and brk(2), which returns the current break. */
 static void fail_call(pid_t pid)
 {
 	uint64_t number = call_of(pid).seccomp.nr;

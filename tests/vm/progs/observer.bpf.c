@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Another program on the hook of `upgrade`, as SMC's is: counts the calls of the
- * processes that a test has entered in `observed`, and answers what it says.
+ * Another program on the hook of `upgrade`, as SMC has one: counts the calls of the
+ * processes that a test has entered in `observed`, and returns the answer set there.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -13,7 +13,7 @@ struct observed {
 	__u32 result; /* 0: no opinion */
 };
 
-/* process id -> what it saw and is to see */
+/* process id -> what it saw, and the answer that it should get */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);

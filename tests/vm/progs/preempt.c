@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * preempt SECONDS: TCP sockets made by tasks that preempt each other amid
- * socket(2), on one CPU: one task all the time, and one of real-time priority that
- * wakes at times of its own. Prints how many each has made, and of how many
+ * preempt SECONDS: creates TCP sockets in tasks that preempt each other within
+ * socket(2), on one CPU: one task runs all the time, and one of real-time priority
+ * wakes at intervals of its own. Prints how many sockets each created, and for how many
  * SO_PROTOCOL was not MPTCP.
  */
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Another's programs on the hooks of repair: SO_MARK reads as 77 whatever it is,
+ * Programs of another project on the hooks of repair: SO_MARK always reads as 77,
  * IP_TOS cannot be set to 4, and a SO_PRIORITY of 5 becomes 6.
  */
 #include <linux/bpf.h>

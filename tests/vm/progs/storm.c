@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * storm TASKS SECONDS [SYSCTL]: TCP sockets made by so many tasks as fast as they
- * can, while SYSCTL, a file, is written 0 and 1 in turn. Prints how many sockets
- * were MPTCP and TCP, how often socket(2) failed with ENOPROTOOPT and with another
- * error, and how often 0 was written.
+ * storm TASKS SECONDS [SYSCTL]: this many tasks create TCP sockets as fast as they can,
+ * while 0 and 1 are written in turn to SYSCTL, a file. Prints how many sockets were
+ * MPTCP and TCP, how often socket(2) failed with ENOPROTOOPT and with another error,
+ * and how often 0 was written.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--status --openmetrics and the alert rules before Prometheus's own tools, and before a Prometheus
-that scrapes a node_exporter."""
+"""--status --openmetrics and the alert rules, checked with Prometheus's own tools and with a
+Prometheus that scrapes a node_exporter."""
 
 import contextlib
 import json
@@ -41,13 +41,13 @@ def value(found, metric, **labels):
 
 
 def lint():
-    """What promtool has to say."""
+    """The output of promtool."""
     return run(["promtool", "check", "metrics"], stdin=mma("--status", "--openmetrics", check=True).out, check=False)
 
 
 @pytest.fixture
 def world(cgroup):
-    """A service with everything there is to count, and one of an odd name."""
+    """A service with something to count for every metric, and one with an odd name."""
     odd = Cgroup(os.fsdecode(b"\xfcb\"e\\r \xc3\xa4.service"))
     attach(cgroup, "--port", "25,465/listen,587/connect", "--cgroup", odd)
     with listen(25, cgroup=cgroup) as listener, listen(26, cgroup=cgroup) as off, \
@@ -108,7 +108,7 @@ def test_they_are_what_the_json_says(world):
 
 
 def test_each_is_documented(world):
-    """With its labels; and nothing else is."""
+    """Each metric is documented with its labels, and no other is."""
     described = {}
     for name, labels in re.findall(r"^\| `mptcp_mail_(\w+)` \|([^|]*)\|", open(f"{HERE}/metrics.md", encoding="utf-8").read(), re.M):
         described[name] = set(re.findall(r"`(\w+)`", labels))
@@ -119,7 +119,7 @@ def test_each_is_documented(world):
 
 
 def test_rules(tmp_path):
-    """Each alert has a state that raises it, and a sound host raises none."""
+    """Each alert has a state that raises it; a healthy host raises none."""
     names = ["mptcp-mail.rules.yml", "rules.test.yml", "days.test.yml"]
     for name in names:
         shutil.copy(f"{EXAMPLES}/prometheus/{name}" if name == names[0] else f"{HERE}/prometheus/{name}", tmp_path)
@@ -154,13 +154,13 @@ def get(url):
 
 
 def query(expression):
-    """The values of what Prometheus finds, by their labels' text."""
+    """The values that Prometheus returns, by the text of their labels."""
     text = get(f"http://127.0.0.1:9090/api/v1/query?query={urllib.request.quote(expression)}")
     return [float(r["value"][1]) for r in json.loads(text)["data"]["result"]] if text else []
 
 
 def write_metrics(directory):
-    """What the unit runs."""
+    """Runs the unit's command."""
     unit = open(f"{EXAMPLES}/prometheus/mptcp-mail-attach-metrics.service", encoding="utf-8").read()
     command = re.search(r"^ExecStart=/bin/sh -c '(.*)'$", unit, re.M)[1]
     tool = os.environ.get("MMA_TOOL") or f"{HERE}/mptcp-mail-attach"
@@ -168,7 +168,7 @@ def write_metrics(directory):
 
 
 def test_a_prometheus_scrapes_it_and_the_alert_fires(world, tmp_path):
-    """With the real rules, but those that wait for 5 min wait for 2 s here."""
+    """With the real rules, except that those that wait for 5 min wait for 2 s here."""
     textfiles = tmp_path / "textfiles"
     textfiles.mkdir()
     rules = open(f"{EXAMPLES}/prometheus/mptcp-mail.rules.yml", encoding="utf-8").read()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""chasquid as Debian 13 has it: a static Go program, which no preloaded library reaches,
-with sockets that are all systemd's."""
+"""chasquid as packaged in Debian 13: a static Go program, out of reach for preloaded libraries,
+and all its sockets come from systemd."""
 GUEST = "systemd-chasquid"
 
 import machine

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Postfix in a container of systemd-nspawn, with a network namespace of its own, which
-is the server's end of the network. The host knows of it by its cgroup."""
+"""Postfix in a systemd-nspawn container whose network namespace is the server's end of the
+network. The host addresses it by its cgroup."""
 GUEST = "systemd-containers"
 TESTS = "test_containers.py"
 

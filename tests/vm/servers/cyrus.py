@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Cyrus IMAP as Debian 13 has it, with LMTP over the network."""
+"""Cyrus IMAP as packaged in Debian 13, with LMTP over the network."""
 GUEST = "systemd-cyrus"
 
 import glob
@@ -41,7 +41,7 @@ SETTINGS = {
 
 
 class Replica(Peer):
-    """Says nothing, and ends."""
+    """Says nothing and closes."""
 
     def talk(self, stream):
         pass
@@ -53,13 +53,13 @@ class Cyrus(Server):
     ports = ",".join(f"{port}/listen" for port in (143, 993, 110, 995, 24))
     any_process = "4190/listen"
     listens = [143, 993, 110, 995, 4190, 24]
-    # The first one leaves a message for the others.
+    # The first session leaves a message for the others.
     sessions = [SubmitLmtp("lmtp", 24, to=USER),
                 Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
                 Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls"),
                 Sieve("sieve", 4190), Sieve("sieve, STARTTLS", 4190, "starttls")]
 
-    overheard = ["failed: localhost [127.0.0.1]"]  # machine.await_port() says nothing and goes
+    overheard = ["failed: localhost [127.0.0.1]"]  # machine.await_port() says nothing and closes
 
     def configure(self):
         machine.write("/etc/cyrus.conf", SERVICES)
@@ -70,7 +70,7 @@ class Cyrus(Server):
         machine.sh("chmod 644 /etc/sasldb2")
 
     def connect_out(self, observe):
-        """To a replica, which takes its time."""
+        """Connects to a replica that answers slowly."""
         seen = threading.Event()
 
         def on_connect():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Dovecot as Debian 13 has it: every protocol, LMTP over the network, and its sockets
-made by itself or by systemd (dovecot.socket)."""
+"""Dovecot as packaged in Debian 13: every protocol, LMTP over the network; it creates its sockets
+itself, or systemd does (dovecot.socket)."""
 GUEST = "systemd-dovecot"
 
 import itertools
@@ -81,13 +81,13 @@ class Dovecot(Server):
         machine.write("/etc/dovecot/dovecot.conf", CONF)
 
     def connect_out(self, observe):
-        """Login processes that act as a proxy, here of the server itself."""
+        """Login processes that act as a proxy, here for the same server."""
         with LocalImap() as imap:
             imap.login("proxied", PASSWORD)
             observe()
 
     def by_socket_unit(self):
-        """The sockets are systemd's: the socket unit is enabled, too."""
+        """systemd creates the sockets: the socket unit is enabled, too."""
         machine.systemctl("unmask", "dovecot.socket")
         machine.systemctl("stop", "dovecot.service")
         self.units = ["dovecot.socket", "dovecot.service"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Exim as Debian 13 has it, which is built with IPv6. What one without asks its
-sockets is replayed in test_repair.py."""
+"""Exim as packaged in Debian 13, built with IPv6. test_repair.py replays what an Exim without IPv6
+asks its sockets."""
 GUEST = "systemd-exim"
 
 import machine

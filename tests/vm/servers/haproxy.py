@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""HAProxy as Debian 13 has it, before Postfix and Dovecot. Its workers connect to them, and ask whether they live."""
+"""HAProxy as packaged in Debian 13, in front of Postfix and Dovecot. Its workers connect to them
+and run health checks."""
 GUEST = "systemd-haproxy"
 
 import machine
@@ -38,9 +39,11 @@ class HaProxy(nginx.Nginx):
                 Imap("imap", 143), Imap("imap, STARTTLS", 143, "starttls"), Imap("imaps", 993, "tls"),
                 Pop3("pop3", 110), Pop3("pop3, STLS", 110, "starttls"), Pop3("pop3s", 995, "tls")]
     features = {}
+    # The old worker, at each reload and stop, sooner or later.
+    overheard = ["exited with code 0 (Exit)", "stopped (cumulated conns"]
 
     def configure(self):
-        machine.systemctl("stop", *self.units)  # Debian starts what it installs
+        machine.systemctl("stop", *self.units)  # Debian starts it when it is installed
         self.configure_backends()
         machine.sh(f"cat {CERT} {KEY} >/etc/suite/haproxy.pem")
         machine.write("/etc/haproxy/haproxy.cfg", CONF)

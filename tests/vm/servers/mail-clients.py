@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mail clients as Debian 13 has them, in the slice of a user that is attached with
-connect roles alone. The servers behind them are Postfix and Dovecot."""
+"""Mail clients as packaged in Debian 13, in a user's slice that is attached with connect roles
+only. The servers behind them are Postfix and Dovecot."""
 GUEST = "systemd-mail-clients"
 TESTS = "test_mail_clients.py"
 
@@ -62,7 +62,7 @@ class MailClients:
     def configure(self):
         for server in self.servers:
             server.configure()
-            mma.run([machine.TOOL, "--enable", *server.units])  # ports to listen on alone
+            mma.run([machine.TOOL, "--enable", *server.units])  # ports for listening only
             server.start()
         machine.sh(f"""
             sed -i 's/^127.0.0.1 {NAME}/{machine.SERVER[socket.AF_INET]} {NAME}\\n127.0.0.1/' /etc/hosts
@@ -75,8 +75,8 @@ class MailClients:
         mma.mma("--cgroup", SLICE, "--netns", f"/run/netns/{NETNS}", "--port", PORTS, check=True)
 
     def run(self, *argv, stdin=None, uid=UID):
-        """As the user, in the client's network, in a session that comes and goes with its
-        slice (as logind has them, which takes a bus)."""
+        """Runs a program as the user, in the client's network, in a session whose slice is created
+        and removed with it (as logind does, which would need a bus)."""
         slice_dir = f"{mma.CGROUPS}/user.slice/user-{uid}.slice"
         session = f"{slice_dir}/session-1.scope"
         os.makedirs(session)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""nginx as Debian 13 has it: a mail proxy before Postfix and Dovecot, and a web server
-in the same processes. 80 is on no list, 443 is."""
+"""nginx as packaged in Debian 13: a mail proxy in front of Postfix and Dovecot, and a web server
+in the same processes. 443 is on the list, 80 is not."""
 GUEST = "systemd-dovecot"
 
 import os
@@ -81,7 +81,7 @@ class Nginx(Server):
                 Http("https", 443, "tls")]
 
     def configure_backends(self):
-        """The servers behind it, which are not attached."""
+        """Configures the servers behind it, which are not attached."""
         postfix.SERVER.configure()
         machine.sh("""
             postconf -MX smtp/inet submission/inet submissions/inet
@@ -118,7 +118,7 @@ class Nginx(Server):
         machine.write("/srv/www/body", BODY.decode("ascii"))
 
     def connect_out(self, observe):
-        """To those behind it, for a client that stays."""
+        """Connects to the servers behind it, for a client that stays."""
         with LocalSmtp() as smtp, LocalImap() as imap:
             imap.login(USER, PASSWORD)
             smtp.ehlo()
@@ -132,13 +132,13 @@ class Nginx(Server):
             return super().log() + [line.strip() for line in f if any(level in line for level in levels)]
 
     def http(self):
-        """Off the list: plain TCP, from the same processes."""
+        """Off the list: plain TCP from the same processes."""
         for family in FAMILIES.values():
             Http("http", 80).run(self, mma.MPTCP, family, wanted=mma.TCP)
             Http("http", 80).run(self, mma.TCP, family)
 
     def binary_upgrade(self):
-        """USR2: a second master inherits the listeners; then the first one goes."""
+        """USR2: a second master inherits the listeners; then the first one ends."""
         def pid(path):
             with open(path, encoding="ascii") as f:
                 return int(f.read())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What Postfix and Dovecot look up besides: MariaDB, LDAP, filters, and PostgreSQL for Dovecot. Each with those options
-that its library can be made to set."""
+"""Other lookups of Postfix and Dovecot: MariaDB, LDAP, filters, and PostgreSQL for Dovecot. Each
+with the socket options that its library can be configured to set."""
 GUEST = "systemd-lookups"
 TESTS = "test_lookups.py"
 
@@ -10,7 +10,7 @@ from databases import await_rspamd, start_mariadb, start_opendkim, start_postgre
 from lookups import Lookup, delivery, filtered, login, recipients, signed
 
 PROXIED, DIRECT = "proxymap", "smtpd"
-# {domain: (table, who asks, port)}
+# {domain: (table, process that asks, port)}
 TABLES = {f"{prefix or 'direct'}.{kind}.test".replace(":", ""): (f"{prefix}{kind}", process, port)
           for kind, port in (("mysql", 3306), ("ldap", 389)) for prefix, process in (("proxy:", PROXIED), ("", DIRECT))}
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Postfix with its recipients in a PostgreSQL, which libpq asks over TCP with a timeout of its own."""
+"""Postfix with its recipients in PostgreSQL. libpq connects to it over TCP with a timeout of its
+own."""
 GUEST = "systemd-pgsql"
 TESTS = "test_lookups.py"
 
@@ -10,7 +11,8 @@ from lookups import Lookup, delivery, recipients
 
 # libpq sets TCP_USER_TIMEOUT before it connects.
 URI = "postgresql://mail:secret@127.0.0.1:5432/mail?tcp_user_timeout=5000&sslmode=disable"
-# A table through proxymap, and one that the process opens itself; of mailboxes, and of local users.
+# A table through proxymap, and one that the process opens itself; for mailboxes, and for local
+# users.
 TABLES = {"proxied": ("proxy:pgsql", "proxymap"), "direct": ("pgsql", "smtpd")}
 MAPS = {"virtual": "virtual_mailbox_maps", "local": "local_recipient_maps"}
 DOMAINS = [f"{table}.{maps}.test" for table in TABLES for maps in MAPS]
@@ -30,7 +32,7 @@ class PostfixPostgresql(postfix.Postfix):
     listens = [25]
     lookups = [Lookup("Postfix", f"{table} in {maps}", process, 5432, recipients(f"{name}.{kind}.test"))
                for name, (table, process) in TABLES.items() for kind, maps in MAPS.items()]
-    # virtual(8) is root's, and never asks proxymap.
+    # virtual(8) belongs to root and never asks proxymap.
     lookups += [Lookup("Postfix", "pgsql, virtual(8) delivers", "virtual", 5432, delivery("proxied.virtual.test"))]
 
     def configure(self):

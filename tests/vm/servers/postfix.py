@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Postfix as Debian 13 has it."""
+"""Postfix as packaged in Debian 13."""
 GUEST = "systemd"
 
 import itertools
@@ -65,7 +65,7 @@ class Postfix(Server):
         mma.run(["postconf", *settings])
 
     def milter(self):
-        """Its filters are no mail port: TCP."""
+        """The connection to a filter is not on a mail port: TCP."""
         with Milter(10200) as milter:
             self.postconf("smtpd_milters=inet:127.0.0.1:10200")
             self.reload()
@@ -73,10 +73,10 @@ class Postfix(Server):
             mma.wait_until(lambda: milter.protocols, "the connection ends")
             assert milter.asked and set(milter.protocols) == {mma.TCP}
             self.postconf("smtpd_milters=")
-            self.reload()  # while it is there: an smtpd that waits already asks it once more
+            self.reload()  # before the filter ends: a waiting smtpd asks it once more
 
     def postscreen(self):
-        """It takes the connection and hands it to smtpd."""
+        """postscreen accepts the connection and hands it to smtpd."""
         machine.sh("""
             postconf -M smtp/inet='smtp inet n - n - 1 postscreen'
             postconf -M smtpd/pass='smtpd pass - - n - - smtpd'
@@ -92,7 +92,7 @@ class Postfix(Server):
         self.restart()
 
     def segment_size(self):
-        """Without repair, where the kernel has no answer, it complains."""
+        """Without repair, Postfix warns if the kernel does not answer."""
         def complaints():
             return [line for line in self.log() if "TCP_MAXSEG" in line]
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Fixtures of the systemd tests: the package is installed, not a bare binary.
 
-Under emulation what costs time is starting programs. Where many units are to be
-tried, a module starts them together, once, and its tests look at what became of
-them: it sets KEEPS, and is cleaned up after at its end."""
+Under emulation starting programs is what takes time. A module that tries many units starts them
+together, once, and its tests look at the results. Such a module sets KEEPS, and is cleaned up only
+at its end."""
 
 import os
 
@@ -15,13 +15,13 @@ from units import THIS, install, quicken_reloads, remove_drop_ins, remove_units
 
 @pytest.fixture(scope="session", autouse=True)
 def warm():
-    """The package of this version, installed."""
+    """Installs the package of this version."""
     quicken_reloads()
     install(THIS)
 
 
 def clean_up():
-    """No unit, drop-in or pin of ours. Where there is none, that costs nothing."""
+    """Removes our units, drop-ins and pins. Costs nothing if there are none."""
     remove_drop_ins()
     remove_units()
     if os.path.exists(mma_.PINS):
@@ -31,7 +31,7 @@ def clean_up():
 
 @pytest.fixture(autouse=True)
 def clean(warm, request):
-    """After each test."""
+    """Cleans up after each test."""
     yield
     if not getattr(request.module, "KEEPS", False):
         clean_up()

@@ -98,7 +98,7 @@ static int serve(int n, char **ports)
 		for (int i = 0; i < n; i++) {
 			if (!(fds[i].revents & POLLIN))
 				continue;
-			/* The last one stays open until the next one comes. */
+			/* A connection stays open until the next one comes. */
 			if (client >= 0)
 				close(client);
 			client = accept(fds[i].fd, NULL, NULL);

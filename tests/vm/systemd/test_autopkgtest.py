@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What Debian's autopkgtest would run on a machine of its own: debian/tests."""
+"""Runs debian/tests, as Debian's autopkgtest would on a machine of its own."""
 
 import os
 

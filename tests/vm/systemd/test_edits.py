@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What else edits a unit: "enabled" is said only of a unit in which systemd shows the
-command; what takes it away is named, and nothing that a call wrote is left."""
+"""Other edits of a unit. --enable says "enabled" only if systemd shows the command in the unit;
+otherwise it names what removes the command, and takes back everything that the call wrote."""
 
 import os
 import shutil
@@ -20,11 +20,11 @@ OLDER = ("# Written by mptcp-mail-attach --enable, removed by --disable.\n[Servi
 
 @pytest.fixture
 def edit(clean):
-    """Writes a drop-in until the test ends."""
+    """Writes a drop-in that lasts until the test ends."""
     written = []
 
     def write(unit, name, text=CLEARS):
-        path = f"{ETC}/{unit}.d/{name}"
+        path = os.path.normpath(f"{ETC}/{unit}.d/{name}")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as f:
             f.write(text)
@@ -36,7 +36,7 @@ def edit(clean):
 
 
 def test_systemctl_edit(edit):
-    """override.conf, which may well begin with an empty ExecStartPre=."""
+    """override.conf, which often begins with an empty ExecStartPre=."""
     unit = Unit("edited.service", 2525)
     edit(unit.name, "override.conf")
     assert enable("edited", "--port", "2525").out == "enabled edited.service\n"
@@ -45,7 +45,7 @@ def test_systemctl_edit(edit):
 
 
 def test_a_later_one(edit):
-    """Before it is there, and after."""
+    """With the later file there before --enable, and created after it."""
     unit = Unit("edited.service", 2525)
     first = Unit("first.service", 2526)
     later = edit(unit.name, "zzz-last.conf")
@@ -64,12 +64,24 @@ def test_a_later_one(edit):
     assert os.path.exists(unit.dropin), "what was there before the call stays"
 
 
+@pytest.mark.parametrize("path", [f"{ETC}/service.d/zzz-last.conf", "/usr/lib/systemd/system/edited.service.d/zzz-last.conf"],
+                         ids=["of all services", "of a package"])
+def test_a_later_one_elsewhere(edit, path):
+    """Only the file names decide, not the directory."""
+    unit = Unit("edited.service", 2525)
+    edit(os.path.relpath(os.path.dirname(path), ETC).removesuffix(".d"), os.path.basename(path))
+    got = enable("edited", check=False)
+    assert (got.rc, got.out) == (1, "")
+    assert got.err.startswith(f"mptcp-mail-attach: edited.service: {path} empties ExecStartPre= after our {unit.dropin}")
+    assert not os.path.exists(os.path.dirname(unit.dropin))
+
+
 def test_a_failure_takes_back_what_the_call_did(edit):
     first, second = Unit("first.service", 2525), Unit("second.service", 2526)
     enable("first", "--port", "2525")
     with open(first.dropin) as f:
         before = f.read()
-    with open(f"{ETC}/second.service.d", "w"):  # no directory can be made
+    with open(f"{ETC}/second.service.d", "w"):  # so that no directory can be created
         pass
     try:
         got = enable("first", "second", "--port", "2525,2526", check=False)
@@ -91,7 +103,7 @@ def test_an_instance_of_a_template(edit):
 
 
 def test_older_name(edit):
-    """0.1.0's file is taken over, and removed."""
+    """The file of 0.1.0 is replaced, and removed."""
     unit = Unit("older.service", 2525)
     older = edit(unit.name, os.path.basename(OLDER_DROPIN), OLDER)
     reload_systemd()
@@ -119,7 +131,7 @@ def test_transient(clean):
 
 
 def test_root_directory_of_the_start_alone(clean):
-    """With RootDirectoryStartOnly= the command is found."""
+    """The command is found with RootDirectoryStartOnly=."""
     root = "/srv/part"
     for directory in ("bin", "dev", "proc", "sys", "run", "tmp"):
         os.makedirs(f"{root}/{directory}", exist_ok=True)
@@ -145,7 +157,7 @@ def test_a_directory_that_was_there_keeps_its_mode(edit):
 @pytest.mark.parametrize("owner, mode, where", [(65534, 0o755, "directory"), (0, 0o777, "directory"), (0, 0o775, "group"),
                                                 (65534, 0o755, "file"), (0, 0o757, "file")])
 def test_a_command_that_others_may_change(clean, owner, mode, where):
-    """What somebody else may change must not be run as root."""
+    """root must not run what somebody else may change."""
     unit = Unit("plain.service", 2525)
     home = "/home/somebody"
     tool = f"{home}/mptcp-mail-attach"
@@ -157,7 +169,7 @@ def test_a_command_that_others_may_change(clean, owner, mode, where):
         os.chmod(changed, mode)
         got = run([tool, "--enable", "plain"], check=False)
         assert got.rc == 1 and got.out == ""
-        assert got.err == (f"mptcp-mail-attach: {tool}: others than root may change {changed} (owner {owner}, mode "
+        assert got.err == (f"mptcp-mail-attach: {tool}: users other than root can change {changed} (owner {owner}, mode "
                            f"0{mode:o}), and systemd would run it as root; install the tool first: make install\n")
         assert not os.path.exists(os.path.dirname(unit.dropin))
     finally:
@@ -165,7 +177,8 @@ def test_a_command_that_others_may_change(clean, owner, mode, where):
 
 
 def test_the_tool_alone(clean):
-    """Without what bounds it beside it, timeout(1) has to do."""
+    """The tool is alone in its directory: without the program that limits its time, timeout(1) is
+    used."""
     directory = "/opt/tool"
     os.makedirs(directory, 0o755)
     try:
@@ -184,7 +197,7 @@ def test_the_tool_alone(clean):
 
 
 def test_looked_at_before_anything_is_changed(clean):
-    """A unit that is masked, on the last place of the list."""
+    """A masked unit, last in the list."""
     first = Unit("first.service", 2525)
     with open(f"{RUNTIME}/hidden.service", "w"):
         pass

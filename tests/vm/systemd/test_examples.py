@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The example units as their heads tell to install them: a path by a second uplink, and metrics for node_exporter."""
+"""The example units, installed as their headers say: a path over a second uplink, and metrics for
+node_exporter."""
 
 import os
 import re
@@ -43,7 +44,7 @@ def number():
 
 
 def state():
-    """(the rule, the route and the endpoint) are there."""
+    """Whether (the rule, the route and the endpoint) exist."""
     return ("from 198.51.100.7 lookup 101" in run(["ip", "rule"]).out,
             "default via 198.51.100.1 dev up1" in run(["ip", "route", "show", "table", "101"], check=False).out,
             bool(re.search(r"^198\.51\.100\.7 id \d+ signal dev up1", run(["ip", "mptcp", "endpoint", "show"]).out, re.M)))
@@ -61,7 +62,7 @@ def test_a_path_comes_and_goes_with_its_interface():
     run(["ip", "link", "del", "up1"])
     wait_until(lambda: show(PATHS, "ActiveState") == "inactive", "the unit stops with its interface")
     assert state() == NOTHING
-    plug_in()  # as at a boot: it starts by itself, and before there is an address
+    plug_in()  # as at boot: it starts by itself, before there is an address
     wait_until(lambda: show(PATHS, "ActiveState") not in ("inactive", "active"), "it is started", 30)
     number()
     wait_until(lambda: active(PATHS), "it has come to its end", 30)

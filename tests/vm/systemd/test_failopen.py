@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whatever becomes of the command: the server starts, in bounded time, and the
-journal has one line that says why it speaks plain TCP."""
+"""Whatever happens to the command, the server starts within bounded time, and one journal line
+says why it speaks TCP."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from units import (HERE, IDENTIFIER, MPTCP, RUNTIME, START, TCP, TOOL, Unit, dro
                    reload_systemd, run, show, show_all, systemctl, wait_until)
 
 KEEPS = True
-# The bound, and what that adds under emulation.
+# The time limit, and what emulation adds to it.
 BOUND, SLACK = 12, 3
 ABOUT = f"{IDENTIFIER}: {TOOL}"
 
@@ -31,33 +31,33 @@ KILLED = f"{ABOUT}: does not end; killing it"
 STUCK = f"{ABOUT}: waits in the kernel and cannot be killed; the server starts without it"
 FROZEN = "/run/frozen"
 FOREVER = "trap '' TERM; while :; do sleep 1000; done"
-# What the command does, the lines of it in the journal, settings of the unit.
+# What the command does, its lines in the journal, and settings of the unit.
 CASES = {
     "exits": ("echo 'mptcp-mail-attach: /x: on purpose; mend it' >&2; exit 1",
               ["mptcp-mail-attach: /x: on purpose; mend it"], ""),
-    # Whoever exits without a word cannot be given one.
+    # A command that exits silently has no line to show.
     "silent": ("exit 1", [], ""),
     "hangs": ("exec sleep 1000", [ended(9.2)], ""),
     "stays": (FOREVER, [ended(9.2), KILLED], ""),
-    # systemd would give up before the usual bound, and "-" does not help there.
+    # systemd would give up before the usual limit, and "-" does not help against that.
     "hasty": (FOREVER, [ended(4.8), KILLED], "TimeoutStartSec=12"),
     "patient": (FOREVER, [ended(9.2), KILLED], "TimeoutStartSec=infinity"),
     # A write to a frozen file system waits in the kernel, and no signal ends it.
     "stuck": (f"echo >{FROZEN}/file", [ended(9.2), KILLED, STUCK], ""),
     "stuck-for-ever": (f"echo >{FROZEN}/file", [ended(9.2), KILLED, STUCK], "TimeoutStartSec=infinity"),
     "stuck-hasty": (f"echo >{FROZEN}/file", [ended(4.8), KILLED, STUCK], "TimeoutStartSec=12"),
-    # Not known at --enable: what a drop-in of a later day says, and what an instance has.
+    # Not known at --enable: what a later drop-in says, and the settings of an instance.
     "changed": (FOREVER, [ended(3.2), KILLED], ""),
     "many@x": (FOREVER, [ended(4.0), KILLED], "TimeoutStartSec=10"),
     "waits": (f'exec {TOOL}.away "$@"',
-              ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: held by another run for 5 s; see who: fuser "
+              ["mptcp-mail-attach: /run/mptcp-mail-attach.lock: another run has held it for 5 s; find it: fuser "
                "/run/mptcp-mail-attach.lock"], ""),
 }
 
 
 @contextlib.contextmanager
 def replaced(content):
-    """A script, or bytes, or nothing, in the command's place."""
+    """Puts a script, or bytes, or nothing, in the command's place."""
     os.rename(TOOL, f"{TOOL}.away")
     try:
         if content is not None:
@@ -71,7 +71,7 @@ def replaced(content):
 
 @contextlib.contextmanager
 def frozen():
-    """FROZEN: a file system on which a write waits until this ends."""
+    """FROZEN is a file system on which writes wait while the context lasts."""
     shutil.copy(f"{HERE}/../frozen.img", "/run/frozen.img")
     os.makedirs(FROZEN)
     run(["modprobe", "loop"])
@@ -126,7 +126,7 @@ def unit(clean_module):
 
 
 def start(unit):
-    """Its protocol, and the lines of the drop-in."""
+    """Its protocol, and the lines from the drop-in."""
     unit.start()
     shown = show(unit.name, "StatusText", "InvocationID", "Result")
     assert shown["Result"] == "success"
@@ -169,7 +169,7 @@ def test_not_executable(unit):
 
 
 def test_start_is_missing(unit):
-    """As after an unpacking by hand: systemd says so itself."""
+    """As after unpacking by hand: the message is systemd's own."""
     os.rename(START, f"{START}.away")
     try:
         assert start(unit) == (TCP, [])

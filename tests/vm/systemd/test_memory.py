@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Units with little memory: each starts with the drop-in exactly when it starts
-without, and speaks MPTCP whenever it starts, however much loading the programs
-takes. A kill for want of memory would fail the start, whatever the "-" says."""
+"""Units with little memory. Each starts with the drop-in exactly when it starts without, and then
+always speaks MPTCP, however much memory loading the programs takes. A process killed for lack of
+memory would make the start fail in spite of the "-"."""
 
 import os
 
@@ -12,9 +12,10 @@ from units import MPTCP, TCP, Unit, disable, enable, reload_systemd, run, show, 
 
 KEEPS = True
 
-# systemd itself needs 1.7 to 1.9 MB of the service's cgroup to start anything: 1M is
-# less, 2M just enough. The programs take 11.6 MB.
-LIMITS = {size: f"MemoryMax={size}" for size in ("1M", "2M", "6M", "9M", "12M")}
+# systemd itself needs 1.7 to 1.9 MB of the service's cgroup to start anything: 1M is too little,
+# 2M is just enough. Version 252 needs between 256 and 384 kB: 128K is too little. The programs
+# take 11.6 MB.
+LIMITS = {size: f"MemoryMax={size}" for size in ("128K", "1M", "2M", "6M", "9M", "12M")}
 LIMITS |= {"slice": "Slice=tight.slice", "high": "MemoryHigh=4M",
            "all of it": "MemoryMax=6M\nMemorySwapMax=0\nOOMPolicy=kill\nTasksMax=3\nCPUQuota=30%"}
 if os.environ.get("MMA_KILL", "short") != "short":
@@ -24,8 +25,8 @@ if os.environ.get("MMA_KILL", "short") != "short":
 
 
 def outcomes(units):
-    """{case: (result, protocol of the listener, what the drop-in said)} of a start for which the programs
-    have to be loaded."""
+    """{case: (result, protocol of the listener, the drop-in's output)} of a start that has to load
+    the programs."""
     found = {}
     for case, unit in units.items():
         mma.mma("--detach", "-q", check=True)
@@ -57,11 +58,11 @@ def test_starts_as_without(both, case):
 
 
 def test_the_table_has_both(both):
-    assert {result for result, _, _ in both[0].values()} == {"success", "oom-kill"}
+    assert {result for result, _, _ in both[0].values()} >= {"success", "oom-kill"}
 
 
 def test_nothing_of_ours_stays_with_the_service(clean_module):
-    """What the maps take is no server's."""
+    """No service is charged for the maps' memory."""
     unit = Unit("charged.service", 2599)
     reload_systemd()
 

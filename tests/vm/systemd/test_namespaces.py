@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Units whose network or root directory is their own."""
+"""Units with their own network namespace or root directory."""
 
 import os
 
@@ -8,8 +8,8 @@ from units import (HERE, MPTCP, TCP, Unit, enable, greeting, reload_systemd, run
 
 
 def test_network_namespace_of_its_own(clean):
-    """The drop-in runs inside it ("+" lifts the sandbox, not the network), and so
-    it is covered: MPTCP, and the allowlist holds in it."""
+    """The drop-in runs inside the namespace ("+" lifts the sandbox, but not this), so it is
+    covered: MPTCP, and the allowlist is enforced there."""
     unit = Unit("alone.service", "2525 2526", "PrivateNetwork=yes")
     enable("alone", "--port", "2525")
     for _ in range(3):
@@ -40,8 +40,8 @@ def test_named_network_namespace(clean):
 
 
 def test_root_directory(clean):
-    """Inside it the command is not found: TCP, with the reason at --enable. By its
-    path from outside, MPTCP."""
+    """The command is not found inside: TCP, and --enable gives the reason. With the command's path
+    as seen from outside: MPTCP."""
     root = "/srv/jail"
     for directory in ("bin", "dev", "proc", "sys", "run", "tmp"):
         os.makedirs(f"{root}/{directory}", exist_ok=True)
@@ -49,7 +49,7 @@ def test_root_directory(clean):
     unit = Unit("jail.service", 2525, f"RootDirectory={root}\nMountAPIVFS=yes\nExecStart=\nExecStart=/bin/server 2525")
     reload_systemd()
     got = enable("jail", "--port", "2525")
-    assert "jail.service: has a root directory of its own" in got.err
+    assert "jail.service: has its own root directory" in got.err
     unit.start()
     assert unit.protocol() == TCP
     mma.mma("--cgroup", "system.slice/jail.service", "--port", "2525", check=True)
@@ -59,7 +59,7 @@ def test_root_directory(clean):
 
 
 def test_mptcp_off(clean):
-    """Not ours to switch on: TCP, said so, and no failure."""
+    """The tool does not switch it on: TCP with a message, and no failure."""
     unit = Unit("off.service", 2525)
     enable("off", "--port", "2525")
     mma.sysctl("net.mptcp.enabled", 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Removal and purge of the package, with services running."""
+"""Removal and purge of the package while services run."""
 
 import os
 
@@ -47,7 +47,7 @@ def test_remove_and_purge(clean):
     assert os.path.exists(unit.dropin), "configuration stays until purge"
     unit.restart()
     assert unit.protocol() == TCP
-    # systemd's own line: the command is not there.
+    # systemd's own line: the command does not exist.
     assert [e["MESSAGE"] for e in journal("server.service")["server.service"]
             if START in e["MESSAGE"] and e.get("INVOCATION_ID") == show("server.service", "InvocationID")]
 

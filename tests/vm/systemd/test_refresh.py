@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Network interfaces that appear are covered through udev: the rule, the unit it
-starts, and the moments at which that could be missed."""
+"""New network interfaces are covered through udev: the rule, the unit that it starts, and the
+moments at which an interface could be missed."""
 
 import fcntl
 import os
@@ -77,11 +77,11 @@ def test_a_refresh_that_fails_is_seen(add):
 
 @pytest.mark.usefixtures("server")
 def test_a_refresh_that_does_not_get_the_lock(add):
-    """It gives up after 5 s, and is tried again until it is done."""
+    """It gives up after 5 s, and is repeated until it succeeds."""
     with open("/run/mptcp-mail-attach.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         add("held0")
-        wait_until(lambda: "held by another run" in str(journal(REFRESH)[REFRESH]), "it gives up")
+        wait_until(lambda: "another run has held it" in str(journal(REFRESH)[REFRESH]), "it gives up")
         assert uncovered()[1] == 1
     wait_until(lambda: uncovered()[1] == 0, "the interface is covered when the lock is free")
     wait_until(idle, "and that is all")
@@ -89,8 +89,8 @@ def test_a_refresh_that_does_not_get_the_lock(add):
 
 @pytest.mark.usefixtures("server")
 def test_an_interface_appears_during_daemon_reload(add):
-    """What systemd is asked for while it reads its units anew is not lost, and it takes none of our
-    programs off, as it does with its own for a moment."""
+    """A request to systemd during a reload is not lost. The reload also does not detach any of our
+    programs, as it does for a moment with systemd's own."""
     n, bad = uncovered()
     assert bad == 0
     reloads = [subprocess.Popen(["systemctl", "daemon-reload"]) for _ in range(3)]
@@ -104,8 +104,8 @@ def test_an_interface_appears_during_daemon_reload(add):
 
 @pytest.fixture(scope="module")
 def counted(server):
-    """The refresh counts itself; while /run/hold exists it waits at its end until
-    it is told to go on."""
+    """The refresh counts its runs; while /run/hold exists, it waits at its end until it gets a
+    word."""
     os.makedirs(DIR, exist_ok=True)
     with open("/run/refresh", "w") as f:
         f.write("#!/bin/sh\n/usr/sbin/mptcp-mail-attach --refresh -q || exit 1\necho >>/run/ended\n"
@@ -156,8 +156,8 @@ def test_an_interface_appears_while_a_refresh_is_ending(add):
 
 @pytest.mark.usefixtures("counted")
 def test_an_interface_appears_during_the_first_attach(add):
-    """The directory of the pins is made before the interfaces are listed, the
-    upgrade link after that: the refresh must not wait for the latter."""
+    """The directory of the pins is made before the interfaces are listed, and the upgrade link
+    after that: the refresh must not wait for the link."""
     mma.mma("--detach", check=True)
     before = runs()
     systemctl("start", REFRESH)

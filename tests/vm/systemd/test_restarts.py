@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a service lives through, with the drop-in of --enable: restarts, a crash, a
-live --deny. Debian's own mail servers are in boot/."""
+"""The life of a service with the drop-in of --enable: restarts, a crash, --deny at runtime.
+Debian's own mail servers are in boot/."""
 
 import os
 
@@ -10,7 +10,7 @@ from units import (MPTCP, TCP, Unit, active, enable, greeting, own_objects, run,
 
 
 def test_fifty_restarts(clean):
-    """Each time MPTCP, and nothing grows."""
+    """Always MPTCP, and nothing grows."""
     wait_until_none_is_ours()
     told = "/run/server.told"
     unit = Unit("server.service", 25, f"CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nStandardOutput=append:{told}")
@@ -47,7 +47,7 @@ def test_deny_survives_a_restart(clean):
 
 
 def test_crash_restarts_by_systemd(clean):
-    """Restart=: the drop-in runs again, as at any start."""
+    """Restart=: the drop-in runs again, as at every start."""
     unit = Unit("server.service", 25, "Restart=always\nRestartSec=0")
     enable("server")
     unit.start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The drop-in in units with every kind of sandbox: one unit for each, all started
-by one command, one after the other, and restarted once."""
+"""The drop-in in units with every kind of sandbox: one unit for each, started one after the other
+by one command, and restarted once."""
 
 import pytest
 
@@ -33,8 +33,8 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def fleet(clean_module):
-    """{kind: (unit, what systemd shows, lines of the drop-in)} after a start and
-    after a restart, in a list of two."""
+    """{kind: (unit, what systemd shows, lines from the drop-in)}, in a list of two: after a start
+    and after a restart."""
     units, before = {}, ""
     for i, (kind, settings) in enumerate(SETTINGS.items()):
         units[kind] = Unit(f"{kind}.service", 2600 + i, settings, unit=before)

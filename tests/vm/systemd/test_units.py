@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--enable and --disable on every kind of unit, and what systemd makes of it."""
+"""--enable and --disable on every kind of unit, and what systemd does with the result."""
 
 import os
 
@@ -78,8 +78,8 @@ NAMES = ["odd\\x2dname.service", "with:colon_and.dots-1.service", "_under.servic
 
 
 def test_names(clean):
-    """A unit's name is not always that of its cgroup: systemd escapes what the
-    kernel might use itself."""
+    """A unit's name can differ from its cgroup's: systemd escapes names that the kernel might use
+    itself."""
     names, before = [], ""
     for i, name in enumerate(NAMES):
         Unit(name.replace("@1.conf", "@.service"), 2600 + i, unit=before)
@@ -94,7 +94,7 @@ def test_names(clean):
 
 
 def protocols(names):
-    """Of each, started once more, one after the other."""
+    """The protocol of each, after another start, one after the other."""
     systemctl("restart", "--", *names)
     return [int(show(name, "StatusText").split("=")[1]) for name in names]
 
@@ -142,7 +142,7 @@ def test_missing(clean):
     assert got.err == "mptcp-mail-attach: nothere.service: no such unit; see systemctl list-unit-files\n"
     assert not os.path.exists(other.dropin), "all or none"
     assert disable("nothere", check=False).rc == 1
-    # A unit that has gone, as after the removal of its package.
+    # A unit that no longer exists, as after the removal of its package.
     enable("there")
     os.unlink(other.file)
     reload_systemd()
@@ -169,7 +169,7 @@ def test_init_script(clean):
         assert show("oldie.service", "SourcePath") == "/etc/init.d/oldie"
         enable("oldie", "--port", "2525")
         systemctl("start", "oldie")
-        # start-stop-daemon does not tell when the server listens.
+        # start-stop-daemon does not report when the server listens.
         assert wait_until(answer_of(2525), "it answers") == [True]
         disable("oldie", "--now")
         assert wait_until(answer_of(2525), "it answers") == [False]
@@ -188,15 +188,15 @@ def answer_of(port):
 
 
 def test_socket_unit(clean):
-    """systemd makes the sockets of a socket unit in that unit's own cgroup."""
+    """systemd creates the sockets of a socket unit in that unit's own cgroup."""
     service = Unit("act.service", 2525)
     with open(f"{RUNTIME}/act.socket", "w") as f:
         f.write("[Socket]\nListenStream=2525\n[Install]\nWantedBy=sockets.target\n")
     reload_systemd()
     systemctl("start", "act.socket")
     got = enable("act", "--port", "2525")
-    assert "mptcp-mail-attach: act.service: act.socket makes its sockets; enable that, too: --enable act.socket" in got.err
-    assert "makes its sockets" not in enable("act", "act.socket", "--port", "2525").err
+    assert "mptcp-mail-attach: act.service: act.socket opens its sockets; enable that, too: --enable act.socket" in got.err
+    assert "opens its sockets" not in enable("act", "act.socket", "--port", "2525").err
     with open(DROPIN.format("act.socket")) as f:
         assert "[Socket]\nExecStartPre=-+/usr/libexec/mptcp-mail-attach-start %n " in f.read()
     service.start()
@@ -215,7 +215,7 @@ def test_socket_unit(clean):
 
 
 def test_units_of_users_and_containers_stay_attached(clean):
-    """A path that only ends in the unit's name is another one."""
+    """A path that merely ends in the unit's name is a different one."""
     unit = Unit("plain.service", 2525)
     enable("plain", "--port", "2525")
     unit.start()
@@ -229,7 +229,7 @@ def test_units_of_users_and_containers_stay_attached(clean):
 
 
 def test_examples(clean):
-    """What dist/examples shows is what --enable writes, comments aside."""
+    """--enable writes what dist/examples shows, apart from comments."""
     def lines(path):
         with open(path) as f:
             return [line for line in f if not line.startswith("#")]

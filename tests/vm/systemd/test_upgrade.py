@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A newer package over services that run: programs are replaced without a moment
-without them; the allowlist and the counters stay, and nothing is counted twice."""
+"""A newer package is installed while services run. Programs are replaced, and at no moment is
+there none; the allowlist and the counters stay, and nothing is counted twice."""
 
 import os
 import pickle
@@ -20,7 +20,7 @@ from units import (HERE, MPTCP, NEXT, THIS, Unit, enable, install, own_objects, 
 @pytest.fixture
 def this_version(clean):
     yield
-    with Map("meta") as meta:  # of whatever made it: ours again
+    with Map("meta") as meta:  # whatever made it: ours again
         meta[0] = (1, *meta.get(0)[1:])
     install(THIS)
 
@@ -31,23 +31,23 @@ def build():
 
 
 class Storm:
-    """A service that makes sockets as fast as it can."""
+    """A service that creates sockets as fast as it can."""
 
     def __init__(self, name, settings=""):
         self.unit = Unit(name, "--storm", settings + f"\nCPUWeight=idle\nStandardOutput=append:/run/{name}.out")
         self.file = f"/run/{name}.out"
 
     def outcome(self):
-        """(sockets, of those TCP), after its end."""
+        """(sockets, how many of them TCP), once it has ended."""
         self.unit.stop()
         with open(self.file) as f:
-            made, tcp = map(int, f.read().splitlines()[-1].split())  # below the drop-in's own line
+            made, tcp = map(int, f.read().splitlines()[-1].split())  # after the drop-in's own line
         os.unlink(self.file)
         return made, tcp
 
 
 def churn(cgroup, stop):
-    """Makes and removes a cgroup until told to stop: how often."""
+    """Creates and removes a cgroup until told to stop; returns how often."""
     os.nice(19)
     n = 0
     while not select.select([stop], [], [], 0)[0]:
@@ -58,7 +58,7 @@ def churn(cgroup, stop):
 
 
 class Churn:
-    """churn() in a process of its own."""
+    """Runs churn() in a process of its own."""
 
     def __init__(self, cgroup):
         self.here, there = socket.socketpair()
@@ -80,8 +80,8 @@ class Churn:
 
 @pytest.fixture
 def load(clean):
-    """What goes on meanwhile: sockets in a service whose MPTCP is on and in one
-    where it is off, an attached cgroup that comes and goes, and the invariant."""
+    """The load meanwhile: sockets in a service with MPTCP on and in one with it off, an attached
+    cgroup that is removed and created again, and the invariant."""
     wait_until_none_is_ours()
     up = Storm("storm-up.service")
     off = Storm("storm-off.service", "PrivateNetwork=yes\nExecStartPre=+/bin/sh -c 'echo 0 >/proc/sys/net/mptcp/enabled'")
@@ -94,7 +94,7 @@ def load(clean):
 
     def stop():
         """(rounds of the invariant, restarts, outcomes of the storms)"""
-        # Each holds what those before it are stopped by.
+        # Each holds a descriptor that stops those before it.
         got = [running.pop().stop() for _ in range(2)]
         return *got, up.outcome(), off.outcome()
     yield stop
@@ -134,8 +134,8 @@ def sockets(n):
 
 @pytest.mark.usefixtures("this_version")
 def test_nothing_is_counted_twice(clean):
-    """While a newer build takes over, both run: here for as long as the links of
-    the older one are held."""
+    """While a newer build takes over, both builds run: here for as long as the older one's links
+    are held."""
     service = Cgroup("service.service")
     mma.mma("--cgroup", service, check=True)
     held = [obj_get(f"{mma.PINS}/links/{name}") for name in ("upgrade", "upgrade_2", "follow_mkdir", "follow_rmdir")
@@ -160,7 +160,7 @@ def test_nothing_is_counted_twice(clean):
 
 @pytest.mark.usefixtures("this_version")
 def test_foreign_abi(clean):
-    """Refused by every mode, with the remedy; what is attached goes on."""
+    """Every mode refuses, with the remedy; the attachment keeps working."""
     unit = Unit("server.service", 25)
     enable("server")
     unit.start()
@@ -175,7 +175,7 @@ def test_foreign_abi(clean):
     unit.restart()
     assert unit.protocol() == MPTCP
 
-    # The same from a package: the installation succeeds, and says so.
+    # The same with a package: the installation succeeds, and says so.
     with Map("meta") as meta:
         meta[0] = (2, *meta.get(0)[1:])
     got = install(NEXT)
@@ -196,7 +196,7 @@ def test_upgrade_with_nothing_attached(clean):
 
 
 def test_kernel_has_none_of_it_twice(clean):
-    """The same version installed again replaces nothing."""
+    """Installing the same version again replaces nothing."""
     unit = Unit("server.service", 25)
     enable("server")
     unit.start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which unit makes the sockets: --enable takes the one that the server runs in, or says
-which one that is."""
+"""Which unit makes the sockets: --enable takes the one in which the server runs, or says which one
+that is."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ STARTS_NOTHING = "Type=oneshot\nRemainAfterExit=yes\nExecStart=\nExecStart=/bin/
 
 
 def instances():
-    """As Debian 12 and Ubuntu 22.04 and 24.04 have Postfix: postfix.service starts /bin/true; a generator
-    makes it want postfix@-.service, which is PartOf= it and has the server."""
+    """Postfix as in Debian 12 and Ubuntu 22.04 and 24.04: postfix.service starts /bin/true; a
+    generator makes it want postfix@-.service, which is PartOf= it and runs the server."""
     whole = Unit("mail.service", settings=STARTS_NOTHING)
     part = Unit("mail@.service", 2525, unit="PartOf=mail.service\nBefore=mail.service")
     os.makedirs(f"{RUNTIME}/mail.service.wants")
@@ -26,7 +26,7 @@ def test_postfix_of_debian_12(clean):
     whole, part = instances()
     got = enable("mail", "--port", "2525")
     assert got.out == "enabled mail@.service\n"
-    assert "mail.service: starts no server itself; mail@.service does, and is meant instead" in got.err
+    assert "mail.service: starts no server itself; mail@.service does, and is used instead" in got.err
     assert os.listdir(os.path.dirname(DROPIN.format("mail@.service"))) == [os.path.basename(part.dropin)]
     assert not os.path.exists(DROPIN.format("mail.service"))
     whole.start()
@@ -48,7 +48,7 @@ def test_postfix_of_debian_12_running(clean):
 
 
 def test_both_from_an_older_version(clean):
-    """0.1.0 has enabled what starts nothing: --disable finds that, too."""
+    """0.1.0 enabled a unit that starts nothing: --disable finds that one, too."""
     whole, part = instances()
     older = f"/etc/systemd/system/{whole.name}.d/mptcp-mail-attach.conf"
     os.makedirs(os.path.dirname(older))
@@ -60,7 +60,7 @@ def test_both_from_an_older_version(clean):
 
 
 def test_started_by_another_unit(clean):
-    """A control panel that starts nginx itself, beside nginx.service."""
+    """A control panel starts nginx itself, beside nginx.service."""
     program = "/usr/local/bin/webserver"
     shutil.copy(f"{HERE}/../server", program)
     try:
@@ -80,13 +80,13 @@ def test_started_by_another_unit(clean):
 
 
 def test_starts_nothing(clean):
-    """A unit that has run to its end, and no part of it is known."""
+    """A unit that has ended, and of which no part is known."""
     unit = Unit("once.service", settings=STARTS_NOTHING)
     reload_systemd()
     assert "starts no server" not in enable("once").err, "it may yet"
     unit.start()
-    assert "once.service: starts no server itself, no process of it runs" in enable("once").err
-    # A daemon that its script has left behind is the unit's.
+    assert "once.service: starts no server itself, and no process of it runs" in enable("once").err
+    # A daemon that its script left behind belongs to the unit.
     daemon = Unit("script.service", settings="Type=oneshot\nRemainAfterExit=yes\nExecStart=\n"
                   f"ExecStart=/bin/sh -c '{HERE}/../server 2525 >/dev/null 2>&1 &'")
     reload_systemd()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the systemd tests share: units, their journal, and what is left of ours."""
+"""What the systemd tests share: units, their journal, and the list of our objects that remain."""
 
 import contextlib
 import glob
@@ -16,13 +16,13 @@ from mma import MPTCP, TCP, run, wait_until  # noqa: F401 (for the tests)
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = f"{HERE}/../server"
 TOOL = "/usr/sbin/mptcp-mail-attach"
-# The package of this version, and one of the next, whose programs differ.
+# The package of this version, and one of the next version, whose programs differ.
 THIS, NEXT = f"{HERE}/../this.deb", f"{HERE}/../next.deb"
 RUNTIME = "/run/systemd/system"
 SERVERS = ["postfix.service", "dovecot.service", "nginx.service"]
 DROPIN = "/etc/systemd/system/{}.d/zz-mptcp-mail-attach.conf"
 OLDER_DROPIN = "/etc/systemd/system/{}.d/mptcp-mail-attach.conf"  # of version 0.1.0
-# What a drop-in runs, and how the journal names it.
+# The command in a drop-in, and its name in the journal.
 START = "/usr/libexec/mptcp-mail-attach-start"
 IDENTIFIER = os.path.basename(START)
 
@@ -32,8 +32,8 @@ def systemctl(*args, **kwargs):
 
 
 def show(unit, *properties):
-    """{property: value}; the value itself where there is one. systemctl leaves
-    out an empty list."""
+    """{property: value}, or the value itself if only one property is asked for. systemctl omits
+    empty lists."""
     out = systemctl("show", "--property", ",".join(properties), "--", unit).out
     found = dict.fromkeys(properties, "") | dict(line.split("=", 1) for line in out.splitlines())
     return found if len(properties) > 1 else found[properties[0]]
@@ -51,8 +51,8 @@ def active(unit):
 
 
 class Unit:
-    """A service of ours on a port, in /run/systemd/system, that tells the
-    protocol of its listeners when it is ready."""
+    """A test service in /run/systemd/system that listens on a port. When it is ready, it reports
+    the protocol of its listeners."""
 
     def __init__(self, name, port=0, settings="", before="", unit=""):
         self.name, self.port = name, port
@@ -75,13 +75,13 @@ class Unit:
         systemctl("stop", "--", self.name)
 
     def protocol(self, text=None):
-        """Of the listener, as the server itself says."""
+        """The protocol of the listener, as the server reports it."""
         text = text or show(self.name, "StatusText")
         assert text.startswith(f"{self.port}="), f"{self.name}: {text!r}"
         return int(text.split("=")[1])
 
     def lines(self):
-        """What the drop-in's command said at the last start."""
+        """What the drop-in's command printed at the last start."""
         return drop_in_lines(self.name, show(self.name, "InvocationID"))
 
     def pid(self):
@@ -93,11 +93,11 @@ def install(deb):
 
 
 def quicken_reloads():
-    """A reload runs every generator, two seconds in all under emulation; only
-    that of init scripts serves a test."""
+    """Makes reloads faster. A reload runs every generator, which takes two seconds in all under
+    emulation. The tests need only those for init scripts and for Debian 12's Postfix."""
     os.makedirs("/run/systemd/system-generators", exist_ok=True)
     for name in os.listdir("/usr/lib/systemd/system-generators"):
-        if "sysv" not in name:
+        if "sysv" not in name and "postfix" not in name:
             os.symlink("/dev/null", f"/run/systemd/system-generators/{name}")
 
 
@@ -114,7 +114,7 @@ def disable(*args, check=True, **kwargs):
 
 
 def greeting(port, addr="127.0.0.1", proto=MPTCP, say=b"", **place):
-    """Connects: (the server's word, whether this end speaks MPTCP)."""
+    """Connects: (the server's greeting, whether this end speaks MPTCP)."""
     family = socket.AF_INET6 if ":" in addr else socket.AF_INET
     with mma.connect(addr, port, family, proto, **place) as conn:
         conn.sendall(say)
@@ -128,7 +128,7 @@ def speaks_mptcp(port, **kwargs):
 
 
 def journal(*units):
-    """{unit: its entries of this boot}, in order."""
+    """{unit: its journal entries of this boot}, in order."""
     out = run(["sh", "-c", 'journalctl --sync; exec journalctl -b -o json --no-pager "$@"', "sh",
                *[word for unit in units for word in ("-u", unit)]]).out
     found = {unit: [] for unit in units}
@@ -139,32 +139,38 @@ def journal(*units):
 
 
 def drop_in_lines(unit, invocation):
-    """What the drop-in's command said at this start of the unit."""
+    """What the drop-in's command printed at this start of the unit."""
     return [e["MESSAGE"] for e in journal(unit)[unit]
             if e.get("SYSLOG_IDENTIFIER") == IDENTIFIER and e.get("_SYSTEMD_INVOCATION_ID") == invocation]
 
 
+def not_of_systemd(kind, *keys):
+    """Leaves out systemd's own programs and maps, which come and go."""
+    listed = json.loads(run(["bpftool", "-j", kind, "list"]).out)
+    return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith(("sd_", "restrict_fil")))
+
+
+def own_programs():
+    return not_of_systemd("prog", "name", "type")
+
+
 def own_objects():
-    """What there is of ours: programs, maps and the memory of each, pins, entries;
-    systemd has some programs and maps, too, and has them come and go. Left out is
-    `departed`, which keeps the last of the cgroups that went and has its memory from
-    the beginning."""
-    def found(kind, *keys):
-        listed = json.loads(run(["bpftool", "-j", kind, "list"]).out)
-        return sorted([o.get(key, "") for key in keys] for o in listed if not o.get("name", "").startswith(("sd_", "restrict_fil")))
-    # A link of repair is named by the cgroup's id, which every restart makes anew.
+    """What exists of ours: programs, maps with their memory, pins, entries. Without `departed`: it
+    keeps the most recently departed cgroups, and its memory is allocated from the start."""
+    # The pin of a repair link contains the cgroup's id, which changes with every restart.
     pins = sorted(re.sub(r"(repair-[a-z]+\d?)-\d+$", r"\1-ID", pin) for pin in glob.glob(f"{mma.PINS}/**", recursive=True))
     entries = {name: len(mma.map_dict(name)) for name in Map.SHAPES if name not in ("departed", "stats")}
-    return {"progs": found("prog", "name", "type"), "maps": found("map", "name", "bytes_memlock"), "pins": pins,
+    return {"progs": own_programs(), "maps": not_of_systemd("map", "name", "bytes_memlock"), "pins": pins,
             "entries": entries}
 
 
 def wait_until_none_is_ours():
-    """Nothing is attached: until the kernel has freed the last of our programs, and those of earlier tests."""
+    """Waits until nothing is attached and the kernel has freed our last program, those of earlier
+    tests included."""
     try:
-        wait_until(lambda: own_objects()["progs"] == [], "the kernel frees the programs")
+        wait_until(lambda: not own_programs(), "the kernel frees the programs")
     except AssertionError:
-        print(own_objects()["progs"])
+        print(own_programs())
         raise
 
 
@@ -176,8 +182,8 @@ def remove_drop_ins():
 
 
 def remove_units():
-    """Every unit of ours and every mail server, stopped; ours gone. systemd keeps
-    what has failed in mind."""
+    """Stops our units and every mail server, and removes our units. systemd remembers failed
+    units, so reset that."""
     files = glob.glob(f"{RUNTIME}/*")
     if not files:
         return

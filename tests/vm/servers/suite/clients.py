@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a server is asked for: a session each, by python's own clients over a socket
-made by hand, which is MPTCP or TCP. Each moves a message with an attachment of 5 MB
-and compares every byte."""
+"""The sessions that clients have with a server. Python's own clients use a socket that is created
+here, as MPTCP or TCP. Each session moves a message with an attachment of 5 MB and compares every
+byte."""
 
 import base64
 import imaplib
@@ -39,7 +39,7 @@ Content-Transfer-Encoding: base64\r
 
 
 def new_message():
-    """A message of its own and by what it is known."""
+    """A new message, and the id by which it is found."""
     ident = f"message-{next(_serial)}"
     head = (f"From: someone@client.test\r\nTo: {ADDRESS}\r\nSubject: {ident}\r\nDate: Sun, 22 Nov 2026 15:00:00 +0000\r\n"
             f"Message-Id: <{ident}@client.test>\r\nMIME-Version: 1.0\r\n"
@@ -48,7 +48,7 @@ def new_message():
 
 
 def compare(got):
-    """A message as it came, with either line ending, has the body that was sent."""
+    """Asserts that a received message, with either line ending, has the body that was sent."""
     _, _, body = got.replace(b"\r\n", b"\n").partition(b"\n\n")
     sent = BODY.replace(b"\r\n", b"\n")
     assert len(body) == len(sent), f"{len(body)} bytes of {len(sent)}"
@@ -109,13 +109,14 @@ CONTEXT = ssl.create_default_context
 
 
 class Session:
-    """One thing that a client does; tls: None, "starttls", or "tls" from the start."""
+    """One thing that a client does. tls: None, "starttls", or "tls" from the start."""
 
     def __init__(self, name, port, tls=None, log_in=False):
         self.name, self.port, self.tls, self.log_in = name, port, tls, log_in
 
     def run(self, server, protocol, family, wanted=None):
-        """Over a connection of this protocol; wanted: what it is to be on the wire."""
+        """Runs the session over a connection of this protocol. wanted: the expected protocol on
+        the wire."""
         dialled = Dialled(self.port, protocol, family)
         try:
             self.talk(server, dialled)
@@ -126,7 +127,7 @@ class Session:
 
 
 class Submit(Session):
-    """A message is handed over, and arrives."""
+    """Submits a message, which must arrive."""
     client = _Smtp
 
     def __init__(self, *args, to=ADDRESS, **kwargs):
@@ -150,7 +151,7 @@ class SubmitLmtp(Submit):
 
 
 def hand_over(port, recipient):
-    """A message by MPTCP, for somebody elsewhere."""
+    """Submits a message by MPTCP for a recipient on another host."""
     dialled = Dialled(port, mma.MPTCP, socket.AF_INET)
     smtp = _Smtp(dialled, False)
     assert smtp.sendmail("someone@client.test", [recipient], new_message()[1]) == {}
@@ -159,7 +160,7 @@ def hand_over(port, recipient):
 
 
 class Imap(Session):
-    """The message that is in the mailbox is fetched."""
+    """Fetches the message that is in the mailbox."""
 
     def talk(self, server, dialled):
         imap = _Imap(dialled, self.tls == "tls")
@@ -185,13 +186,13 @@ class Pop3(Session):
 
 
 class Sieve(Session):
-    """A script goes there and back (RFC 5804)."""
+    """Stores a script and reads it back (RFC 5804)."""
 
     def talk(self, server, dialled):
         stream = dialled.sock.makefile("rwb")
 
         def answer():
-            """Lines up to OK, NO or BYE, with literals."""
+            """Reads lines up to OK, NO or BYE, with literals."""
             lines = []
             while True:
                 line = stream.readline()
@@ -224,7 +225,7 @@ class Sieve(Session):
 
 
 class Http(Session):
-    """5 MB by HTTP, or HTTPS."""
+    """Fetches 5 MB by HTTP or HTTPS."""
 
     def talk(self, server, dialled):
         sock = dialled.tls() if self.tls else dialled.sock.dup()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Results by feature, for the table."""
+"""Collects the results by feature, for the table."""
 
 import importlib.util
 import json
@@ -12,9 +12,9 @@ RESULTS, VERSIONS, LOOKUPS = {}, {}, {}
 
 
 def the_server():
-    """What the file that is to be tested describes."""
+    """The server that the file under test describes."""
     path = os.environ["SERVER"]
-    sys.path.insert(0, os.path.dirname(path))  # one may build on another
+    sys.path.insert(0, os.path.dirname(path))  # one file may import another
     spec = importlib.util.spec_from_file_location("described", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What mail servers ask, as Debian has it: databases, a directory, filters. Each on 127.0.0.1, each with `box@` of some
-domains as the only user."""
+"""What mail servers ask, as packaged in Debian: databases, a directory, filters. Each listens on
+127.0.0.1, and its only users are `box@` in some domains."""
 
 import os
 
@@ -9,7 +9,7 @@ import mma
 
 
 def start_postgresql(domains):
-    """The cluster that the package has made, which listens on localhost."""
+    """The cluster that the package created, which listens on localhost."""
     version = sorted(os.listdir("/etc/postgresql"))[-1]
     machine.write(f"/etc/postgresql/{version}/main/conf.d/suite.conf", "fsync = off\nautovacuum = off\n")
     machine.systemctl("start", f"postgresql@{version}-main.service")
@@ -55,7 +55,7 @@ def start_slapd(domains):
 
 
 def start_opendkim(domain):
-    """It signs for this domain."""
+    """Starts an OpenDKIM that signs for this domain."""
     machine.sh(f"""
         openssl genrsa -traditional -out /etc/suite/dkim.key 1024 2>/dev/null
         chown opendkim /etc/suite/dkim.key
@@ -74,8 +74,8 @@ EOF
 
 
 def start_rspamd():
-    """Its scanner and its proxy, which speaks milter; without what asks the network, and without what takes minutes
-    under emulation: Hyperscan, and compiling 9760 domains."""
+    """Starts its scanner and its proxy, which speaks milter. Leaves out modules that ask the
+    network, and what takes minutes under emulation: Hyperscan, and compiling 9760 domains."""
     machine.write("/etc/rspamd/suffixes", "test\ncom\n")
     machine.write("/etc/rspamd/local.d/options.inc", """
 dns { nameserver = ["127.0.0.1"]; timeout = 0.1s; retransmits = 1; }
@@ -92,6 +92,7 @@ disable_hyperscan = true;
 
 
 def await_rspamd():
-    """It says that it has started, and reads its configuration for a minute or more."""
+    """rspamd reports that it has started, and then reads its configuration for a minute or
+    more."""
     machine.await_port(11332, 400)
     machine.await_port(11333, 60)

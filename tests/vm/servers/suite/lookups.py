@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a mail server looks up elsewhere, over TCP: one Lookup each, and how its connection is observed."""
+"""What a mail server looks up elsewhere over TCP. Each is a Lookup; this file also observes the
+connections."""
 
 import collections
 import contextlib
@@ -22,8 +23,8 @@ PIDFD_GETFD = 438
 
 
 class Lookup:
-    """`process` (its name, /proc/PID/comm) asks at `port`. `ask(server, observe)` puts the question, checks the
-    answer, and calls observe() while the connection is there."""
+    """`process` (its name in /proc/PID/comm) connects to `port`. `ask(server, observe)` triggers
+    the lookup, checks the answer, and calls observe() while the connection exists."""
 
     def __init__(self, client, name, process, port, ask):
         self.client, self.name, self.process, self.port, self.ask = client, name, process, port, ask
@@ -37,10 +38,10 @@ class Lookup:
         return f"{self.client.lower()}.service"
 
 
-# Whose sockets are which
+# Which process has which sockets
 
 def processes(units):
-    """The processes of these units, now."""
+    """The current processes of these units."""
     found = []
     for unit in units:
         path = mma.run(["systemctl", "show", "-P", "ControlGroup", unit]).out.strip()
@@ -57,7 +58,7 @@ def _sockets_of(pid):
     try:
         pidfd = os.pidfd_open(pid)
         names = os.listdir(f"/proc/{pid}/fd")
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return
     try:
         for name in names:
@@ -107,7 +108,7 @@ def outgoing(units):
     return {connection for local, connection in found if local not in listens}
 
 
-# Which options they get
+# Socket options
 
 _CALL = re.compile(r"^(\d+) +(socket|setsockopt|connect)\((.*)$")
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. (socket|setsockopt) resumed>.* = (-?\d+)")
@@ -116,7 +117,8 @@ _PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 
 
 def options_before_connect(lines):
-    """{remote port: options in the order in which they were set before connect(2)}, of an strace -f."""
+    """{remote port: options in the order in which they were set before connect(2)}, from the
+    output of strace -f."""
     opened, half, found = {}, {}, {}
     for line in lines:
         if resumed := _RESUMED.match(line):
@@ -150,7 +152,7 @@ def options_before_connect(lines):
 
 
 class Traced:
-    """A unit's socket calls from now on, and those of the processes that it starts."""
+    """Traces the socket calls of a unit from now on, including processes that it starts."""
 
     def __init__(self, unit):
         self.file = f"/run/{unit}.strace"
@@ -162,17 +164,18 @@ class Traced:
             assert "attach" in line, line
 
     def options(self):
-        """It ends here: options_before_connect()."""
+        """Stops the trace and returns options_before_connect()."""
         self.strace.send_signal(signal.SIGINT)
         self.strace.communicate(timeout=60)
         with open(self.file, encoding="ascii", errors="replace") as f:
             return options_before_connect(f)
 
 
-# Questions. Each one has an answer that only what is asked can give, and another one.
+# Questions. Each has one answer that only the database (or directory, or filter) can give, and
+# another one without it.
 
 def _local(host, port):
-    """From an MPTCP client of this host."""
+    """Connects as an MPTCP client of this host."""
     sock = mma.connect(host, port, proto=mma.MPTCP)
     sock.settimeout(120)
     return sock
@@ -187,7 +190,7 @@ class LocalSmtp(smtplib.SMTP):
 
 
 def recipients(domain):
-    """RCPT: one that the database has, and one that it has not."""
+    """RCPT: one recipient that the database has, and one that it lacks."""
     def ask(_, observe):
         with LocalSmtp() as smtp:
             smtp.ehlo()
@@ -209,7 +212,7 @@ def _small_message():
 
 
 def delivery(domain):
-    """The delivery agent looks the mailbox up, too."""
+    """The delivery agent looks up the mailbox, too."""
     def ask(server, observe):
         ident, message = _small_message()
         _send(domain, message)
@@ -219,7 +222,7 @@ def delivery(domain):
 
 
 def signed(domain):
-    """What arrives has been through OpenDKIM."""
+    """A message that arrives has passed through OpenDKIM."""
     def ask(server, observe):
         ident, message = _small_message()
         with LocalSmtp() as smtp:
@@ -237,7 +240,7 @@ GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r
 
 
 def filtered(domain):
-    """What every filter has to refuse is refused; all else arrives."""
+    """A message that every filter must refuse is refused; others arrive."""
     def ask(server, observe):
         with LocalSmtp() as smtp:
             smtp.ehlo()

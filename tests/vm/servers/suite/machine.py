@@ -24,13 +24,13 @@ def write(path, text, mode=0o644):
 
 
 def sh(script):
-    """A shell script to its end; its output."""
+    """Runs a shell script to its end; returns its output."""
     return mma.run(["sh", "-euc", script], timeout=120).out
 
 
 def set_up():
-    """A client behind a veth, in a network namespace of its own; a certificate; the
-    tool where --enable finds it."""
+    """Sets up a client behind a veth in its own network namespace, a certificate, and the tool
+    where --enable finds it."""
     sh(f"""
         ip netns add {NETNS}
         ip link add mail type veth peer name net netns {NETNS}
@@ -53,7 +53,7 @@ def set_up():
 
 @contextlib.contextmanager
 def in_client():
-    """Sockets made in here are the client's; of this thread alone."""
+    """Sockets created in this context are the client's; for this thread only."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{NETNS}", os.O_RDONLY)
     try:
@@ -75,13 +75,14 @@ def versions(packages):
 
 
 def listeners(unit):
-    """{(address, port): "tcp" or "mptcp"} of an attached unit, by --status."""
+    """{(address, port): "tcp" or "mptcp"} of an attached unit, from --status."""
     services = [s for s in mma.status()["services"] if s["path"].endswith(f"/{unit}")]
     return {(lis["addr"], lis["port"]): lis["proto"] for s in services for lis in s["listeners"]}
 
 
 def await_port(port, seconds=60):
-    """A server says that it has started some time before it listens."""
+    """Waits until the port is open: a server reports that it has started some time before it
+    listens."""
     def connects():
         try:
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
@@ -92,7 +93,7 @@ def await_port(port, seconds=60):
 
 
 def journal(units, *words):
-    """What the units have logged at warning or worse, and what says so itself."""
+    """The units' log lines of level warning or worse, and those that say so in their text."""
     named = [word for unit in units for word in ("-u", unit)]
     out = mma.run(["journalctl", "--sync"], check=False)
     out = mma.run(["journalctl", "-b", "-o", "short-unix", "--no-hostname", *named, *words]).out
@@ -104,11 +105,11 @@ ALARMING = re.compile(r"warning|error|fatal|panic|fail|refused|not supported|not
 
 
 def kind_of(line):
-    """A line of a log without what differs from time to time."""
+    """A log line without the parts that change from time to time."""
     line = re.sub(r"[0-9A-F]{10,}|\b[0-9A-Za-z]{11,}:", "ID", line)
     return re.sub(r"[0-9a-f:.]*\d[0-9a-f:.]*", "N", line)
 
 
 def alarms(lines):
-    """{kind: line} of those that a postmaster would look at."""
+    """{kind: line} of the lines that a postmaster would look at."""
     return {kind_of(line): line for line in lines if ALARMING.search(line)}

@@ -11,8 +11,8 @@ from machine import in_client
 
 
 class Peer:
-    """A listener with a thread for each connection; `protocols` of those that came. on_connect() is called ahead of the
-    first word."""
+    """A listener with a thread for each connection; `protocols` lists those of the connections so
+    far. on_connect() is called before the first line is sent."""
 
     def __init__(self, port, address="", on_connect=None):
         self.on_connect = on_connect
@@ -46,7 +46,7 @@ class Peer:
 
 
 class MailHost(Peer):
-    """Takes mail in the client's namespace, by SMTP, or by LMTP on port 24."""
+    """Receives mail in the client's namespace by SMTP, or by LMTP on port 24."""
 
     def __init__(self, port, on_connect=None):
         self.messages = []
@@ -85,7 +85,7 @@ class MailHost(Peer):
 
 
 class Milter(Peer):
-    """A mail filter that lets everything pass, and counts."""
+    """A mail filter that accepts everything, and counts."""
 
     def __init__(self, port):
         self.asked = 0

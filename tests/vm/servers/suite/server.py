@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a server's file says of it: see README.md."""
+"""What a server's file declares: see README.md."""
 
 import glob
 import os
@@ -13,19 +13,19 @@ MAILDIR = "/srv/mail/box/Maildir"
 
 
 class Server:
-    packages = []  # whose versions the table names
-    units = []  # what --enable is given; the last one is the server
+    packages = []  # their versions go into the table
+    units = []  # for --enable; the last one is the server
     ports = None  # --port; None: the default list
-    any_process = None  # what is added to --port later on: ports that any process may bind, so that every socket is MPTCP
+    any_process = None  # added to --port later: ports that any process may bind, so every socket is MPTCP
     listens = []  # ports that are MPTCP once it is attached
     sessions = []
-    features = {}  # name: what is tried besides, with the server attached
+    features = {}  # name: an additional test with the server attached
     can_reload = True
-    expected = ()  # alarms of the log that a feature has provoked
-    overheard = ()  # what may be in an alarm that has nothing to do with all this
+    expected = ()  # log alarms that a feature has caused
+    overheard = ()  # words of alarms that are unrelated to MPTCP
 
     def configure(self):
-        """Before the first start."""
+        """Called before the first start."""
 
     def start(self):
         machine.systemctl("start", *self.units)
@@ -43,18 +43,18 @@ class Server:
         for port in self.listens:
             machine.await_port(port)
 
-    connect_out = None  # connect_out(observe): makes it connect to somebody, and calls observe() while it is connected
+    connect_out = None  # connect_out(observe): connects to somebody, and calls observe() while connected
 
     def log(self):
-        """Its lines of this boot."""
+        """Its log lines of this boot."""
         return machine.journal(self.units)
 
     def user(self):
-        """What a client logs in as."""
+        """The name with which clients log in."""
         return USER
 
     def delivered(self, ident):
-        """The message that is known by this, once it is in the mailbox."""
+        """The message with this id, once it is in the mailbox."""
         for path in glob.glob(f"{MAILDIR}/new/*"):
             with open(path, "rb") as f:
                 data = f.read()
@@ -63,10 +63,10 @@ class Server:
                 return data
         return None
 
-    # For its features
+    # Helpers for features
 
     def mail_out(self, observe):
-        """connect_out() of one that delivers to other hosts."""
+        """connect_out() for a server that delivers to other hosts."""
         with MailHost(25, on_connect=observe) as host:
             hand_over(25, "someone@smtp.test")
             mma.wait_until(lambda: host.protocols, "the message goes out", 60)
@@ -75,7 +75,7 @@ class Server:
         mma.run([machine.TOOL, "--enable", *self.units, *(["--port", self.ports] if self.ports else []), *words])
 
     def outbound(self, port, domain):
-        """To another host: TCP, until port/connect is allowed."""
+        """Delivers to another host: TCP, until port/connect is allowed."""
         with MailHost(port) as host:
             for wanted, rule in ((mma.TCP, None), (mma.MPTCP, "--allow"), (mma.TCP, "--deny")):
                 if rule:
@@ -88,7 +88,7 @@ class Server:
 
 
 def make_maildir(owner):
-    """Empty, of this user."""
+    """Creates an empty Maildir for this user."""
     machine.sh(f"""install -d -m 755 /srv/mail
                    for d in box box/Maildir box/Maildir/new box/Maildir/cur box/Maildir/tmp; do
                        install -d -o {owner} -g {owner} -m 700 /srv/mail/$d
@@ -96,7 +96,7 @@ def make_maildir(owner):
 
 
 def put_message(owner):
-    """One message is in the mailbox, for those that fetch."""
+    """Puts a message into the mailbox, for sessions that fetch."""
     _, message = new_message()
     path = f"{MAILDIR}/new/1.suite"
     with open(path, "wb") as f:

@@ -38,7 +38,7 @@ def first_session(wanted):
 
 @pytest.mark.feature("listen")
 def test_listeners(container):
-    """By --status on the host."""
+    """As --status on the host reports them."""
     service = mma.service("/" + CONTAINER.cgroup)
     assert {(lis["port"], lis["proto"]) for lis in service["listeners"]} == {(25, "mptcp")}
 
@@ -50,7 +50,7 @@ def test_sessions(container):
 
 @pytest.mark.feature("allowlist")
 def test_allowlist(container):
-    """From the next handshake on, inside as outside."""
+    """Effective from the next handshake on, inside and outside."""
     mma.mma("--deny", "25", check=True)
     every_session(wanted=mma.TCP)
     mma.mma("--allow", "25", check=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A mail server that has to ask a database, a directory or a filter for each mail: whether it gets its
-answer, in every situation that can change the socket it asks with."""
+"""A mail server that asks a database, a directory or a filter for each mail: whether it gets its
+answer in every situation that can change the socket it asks with."""
 
 import traceback
 
@@ -17,7 +17,8 @@ START = "net.ipv4.ip_unprivileged_port_start"
 
 
 def unattached():
-    """As it is, and watched: which options it gives its sockets. A reload, for that is to begin with new processes."""
+    """The server without us, traced to see which options it sets on its sockets. Starts with a
+    reload, because the trace needs new processes."""
     machine.set_up()
     conftest.VERSIONS.update(machine.versions(SERVER.packages))
     SERVER.configure()
@@ -28,7 +29,7 @@ def unattached():
 
 
 def keep_options():
-    """What was seen of them, with each look-up."""
+    """Records the options seen, with each lookup."""
     options = {unit: traced.options() for unit, traced in STATE.pop("traced", {}).items()}
     if options:
         for lookup in SERVER.lookups:
@@ -43,20 +44,20 @@ def options_are_kept():
 
 
 def attached():
-    """By --enable with the default list."""
+    """Attached by --enable with the default list."""
     keep_options()
     SERVER.enable()
     SERVER.restart()
 
 
 def every_port():
-    """As Docker has it: any process may bind any port."""
+    """As in Docker: any process may bind any port."""
     mma.sysctl(START, 0)
     SERVER.restart()
 
 
 def listed():
-    """The look-up's own port is on the list, to connect to."""
+    """The lookup's own port is on the list, for connecting."""
     mma.sysctl(START, 1024)
     mma.mma("--allow", ",".join(f"{port}/connect" for port in sorted({lookup.port for lookup in SERVER.lookups})),
             check=True)
@@ -69,19 +70,19 @@ PROTOCOLS = {mma.TCP: "TCP", mma.MPTCP: "MPTCP"}
 
 
 def enter(situation):
-    """The situations come one after the other, once."""
+    """Enters a situation; they come one after the other, once each."""
     if STATE["situation"] == situation:
         return
     STATE["situation"] = situation
     try:
         SITUATIONS[situation]()
-    except Exception:  # nothing of the rest would tell more
+    except Exception:  # the remaining tests would tell nothing
         conftest.RESULTS["start"] = (1, 1)
         pytest.exit(traceback.format_exc(), 1)
 
 
 def answered(lookup, situation):
-    """The question is put; the sockets that asked are returned, and kept for the table."""
+    """Asks the question; returns the sockets that asked, and records them for the table."""
     seen = set()
     known = conftest.LOOKUPS.setdefault(lookup.ident, {"client": lookup.client, "name": lookup.name,
                                                        "process": lookup.process, "port": lookup.port,
@@ -105,8 +106,8 @@ def test_lookup(situation, lookup):
     if situation == "unattached":
         assert {out.protocol for out in answered(lookup, situation)} == {mma.TCP}
     elif situation == "attached":
-        # One that cannot listen on a port of the list has nothing of MPTCP.
+        # A process that cannot listen on a listed port gets no MPTCP.
         assert {out.protocol for out in answered(lookup, situation) if not out.may_bind} <= {mma.TCP}
     else:
-        # Otherwise the situation would not be what it says.
+        # Otherwise the situation is not the intended one.
         assert {out.protocol for out in answered(lookup, situation)} == {mma.MPTCP}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A user's mail clients, unmodified: MPTCP to mail ports, TCP to all others."""
+"""A user's unmodified mail clients: MPTCP to mail ports, TCP to all others."""
 
 import glob
 
@@ -25,14 +25,14 @@ def attached():
 
 
 def connections():
-    """{port: {counter: n}} of the user's own, of those that are not 0."""
+    """{port: {counter: n}} of the user's own counters, without those that are 0."""
     now = mma.service("/" + CLIENTS.slice)["connections"]
     assert {c["role"] for c in now} <= {"connect"}
     return {c["port"]: {k: n for k, n in c.items() if k not in ("port", "role") and n} for c in now}
 
 
 class Counted:
-    """What the user's connections amount to, amid it."""
+    """Counts the user's connections while the context lasts."""
 
     def __enter__(self):
         self.before = connections()
@@ -108,7 +108,7 @@ def test_a_mail_port_off_the_list():
 
 @pytest.mark.feature("what the user listens on: TCP")
 def test_listeners():
-    """On a port where this user may connect by MPTCP."""
+    """On a port to which this user may connect by MPTCP."""
     script = ("import socket; s = socket.create_server(('', 2525)); print(s.getsockopt(1, 38)); "
               "c = socket.create_connection(('127.0.0.1', 2525)); print(c.getsockopt(1, 38)); "
               "d = s.accept()[0]; print(d.getsockopt(1, 38))")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One server, as its file describes it: as it is, then attached by --enable, then
-not. Every session by an MPTCP client and by a TCP client, over IPv4 and IPv6."""
+"""One server, as its file describes it: first without us, then attached by --enable, then
+detached. Each session runs with an MPTCP client and a TCP client, over IPv4 and IPv6."""
 
 import itertools
 import os
@@ -25,7 +25,7 @@ def feature(name, *values, ident=None):
 
 @pytest.fixture(scope="session")
 def unattached():
-    """Started as it is; every session by TCP has left what it leaves in the log."""
+    """Started without us. Each session has run over TCP, so its usual lines are in the log."""
     try:
         machine.set_up()
         conftest.VERSIONS.update(machine.versions(SERVER.packages))
@@ -39,7 +39,7 @@ def unattached():
             SERVER.reload()
         SERVER.restart()
         STATE["before"] = machine.alarms(SERVER.log())
-    except Exception:  # nothing of the rest would tell more
+    except Exception:  # the remaining tests would tell nothing
         conftest.RESULTS["start"] = (1, 1)
         pytest.exit(traceback.format_exc(), 1)
     return SERVER
@@ -47,7 +47,7 @@ def unattached():
 
 @pytest.fixture(scope="session")
 def attached_low(unattached):
-    """With no port on the list but those that take a right to bind."""
+    """With only those ports on the list that need a right to bind."""
     SERVER.enable()
     SERVER.restart()
     return unattached
@@ -55,7 +55,7 @@ def attached_low(unattached):
 
 @pytest.fixture(scope="session")
 def attached(attached_low):
-    """With all that it listens on."""
+    """With all ports that it listens on."""
     if SERVER.any_process:
         SERVER.ports += f",{SERVER.any_process}"
         SERVER.enable()
@@ -65,7 +65,7 @@ def attached(attached_low):
 
 @pytest.mark.feature("start")
 def test_before(unattached):
-    """An MPTCP client is served by TCP."""
+    """An MPTCP client gets TCP."""
     session = unattached.sessions[0]
     session.run(unattached, mma.MPTCP, FAMILIES["IPv4"], wanted=mma.TCP)
 
@@ -80,7 +80,7 @@ if SERVER.connect_out:
 
     @pytest.mark.feature("outgoing sockets are TCP")
     def test_outgoing(attached_low):
-        """Not MPTCP fallen back; and its listeners are MPTCP all the same."""
+        """TCP from the start, not fallen back; its listeners are MPTCP nevertheless."""
         on_the_list = mma.status()["ports"]
         assert {out.protocol for out in sockets_out(attached_low)} == {mma.TCP}
         for session in attached_low.sessions:
@@ -95,7 +95,7 @@ if SERVER.connect_out:
     if SERVER.any_process:
         @pytest.mark.feature(f"with {SERVER.any_process} on the list, outgoing sockets are MPTCP")
         def test_outgoing_any_process(attached):
-            """The price of a port that any process may bind."""
+            """The cost of a listed port that any process may bind."""
             assert {out.protocol for out in sockets_out(attached)} == {mma.MPTCP}
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Nothing is installed or cleaned here: the first boot does what an administrator
-does once, and the tests run in the second."""
+"""Nothing is installed or cleaned up for the tests: the first boot does what an administrator does
+once, and the tests run in the second."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ def warm():
         return
     install(THIS)
     enable(*SERVERS)
-    systemctl("add-wants", "multi-user.target", *SERVERS)  # "enable" runs perl for init scripts, long
-    # The job of this boot ends with the reboot, which is neither success nor failure.
+    systemctl("add-wants", "multi-user.target", *SERVERS)  # "enable" runs perl for init scripts
+    # The job of this boot ends with the reboot, which counts neither as success nor as failure.
     os.makedirs("/run/systemd/system/mma.service.d")
     with open("/run/systemd/system/mma.service.d/reboot.conf", "w") as f:
         f.write("[Unit]\nSuccessAction=none\nFailureAction=none\n")

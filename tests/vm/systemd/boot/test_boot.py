@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""After a reboot: Debian's own mail servers, started at once by the boot with the
-drop-ins of --enable; then what an administrator may do with them."""
+"""After a reboot: Debian's own mail servers with the drop-ins of --enable, all started by the boot
+at the same time; then what an administrator may do with them."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from units import (SERVERS, TCP, active, disable, drop_in_lines, enable, greetin
 
 
 def listeners(unit):
-    """{port: protocols} from --status, which asks the kernel."""
+    """{port: protocols} from --status, which reads them from the kernel."""
     found = {}
     for listener in service(f"/system.slice/{unit}")["listeners"]:
         found.setdefault(listener["port"], set()).add(listener["proto"])
@@ -23,7 +23,7 @@ def test_this_is_another_boot():
 
 
 def test_started_at_once():
-    """None waited for another: their starts overlap, and so did the loaders."""
+    """No server waited for another: their starts overlap, and so did the loaders."""
     times = {unit: show(unit, "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic") for unit in SERVERS}
     begins = {u: int(t["InactiveExitTimestampMonotonic"]) for u, t in times.items()}
     ends = {u: int(t["ActiveEnterTimestampMonotonic"]) for u, t in times.items()}
@@ -58,18 +58,18 @@ def test_web_site_stays_tcp():
 
 
 def test_dovecot_by_its_socket():
-    """systemd makes the sockets: the socket unit is attached, too."""
+    """systemd opens the sockets: the socket unit is attached, too."""
     systemctl("stop", "dovecot.service")
     systemctl("start", "dovecot.socket")
     got = enable("dovecot.service")
-    assert "dovecot.service: dovecot.socket makes its sockets" in got.err
+    assert "dovecot.service: dovecot.socket opens its sockets" in got.err
     systemctl("start", "dovecot.service")
     assert speaks_mptcp(110) and not speaks_mptcp(143)
     enable("dovecot.service", "dovecot.socket", "--now")
     assert active("dovecot.socket") and active("dovecot.service")
     assert listeners("dovecot.socket") == {143: {"mptcp"}, 993: {"mptcp"}}
     assert speaks_mptcp(143) and speaks_mptcp(110)
-    # The socket alone: its service starts with the first connection.
+    # Only the socket runs: its service starts with the first connection.
     systemctl("stop", "dovecot.service")
     assert speaks_mptcp(143)
     wait_until(lambda: active("dovecot.service"), "dovecot starts")
@@ -81,7 +81,7 @@ def test_reload():
 
 
 def test_disable_restart_enable():
-    """TCP again, and MPTCP again."""
+    """TCP after the first, MPTCP after the last."""
     disable(*SERVERS, "dovecot.socket", "--now")
     assert not status()["services"]
     for port in (25, 110, 143):

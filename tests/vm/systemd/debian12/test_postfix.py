@@ -23,7 +23,7 @@ def test_enable_the_unit_that_everybody_knows(clean):
         assert not speaks_mptcp(25)
         got = enable("postfix", "--now", timeout=300)
         assert got.out == "enabled postfix@.service\n"
-        assert "postfix.service: starts no server itself; postfix@.service does, and is meant instead" in got.err
+        assert "postfix.service: starts no server itself; postfix@.service does, and is used instead" in got.err
         assert listeners() == {(25, "mptcp")}
         assert speaks_mptcp(25)
         systemctl("restart", "postfix.service", timeout=300)

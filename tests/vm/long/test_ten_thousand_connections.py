@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--connections of a busy server: ten thousand connections, half of them by two paths.
+"""--connections on a busy server: ten thousand connections, half of them with two paths. The name
+puts it after test_soak.py: the kernel frees the connections late, which would disturb the memory
+measurement there.
 
-The kernel's table of MPTCP connections has a slot for each MB of memory, rounded up to a power of two, and four
-connections in each, both ends of ours. A connection that finds its slots taken is TCP. So the suite has memory for
-twice as many, and what became TCP all the same is made again."""
+The kernel's table of MPTCP connections has a slot for each MB of memory, rounded up to a power of
+two, and four connections in each slot; both ends of a connection are ours. A connection that finds
+its slots full becomes TCP. So the suite has memory for twice as many, and repeats connections that
+still became TCP."""
 
 import contextlib
 import json
@@ -17,13 +20,14 @@ from two_links import Links
 
 N = 10_000
 MEMORY_KB = 50_000
-# Of an emulated processor, with other guests beside this one; seen: 1.9 for text and 5.9 for --json. Making the
-# connections took a minute there, and 2 s on the same machine without emulation.
+# Seconds on an emulated processor while other guests run. Measured: 1.9 for text and 5.9 for
+# --json. Making the connections took a minute there, and 2 s on the same machine without
+# emulation.
 SECONDS = 15
 
 
 def measured(*args):
-    """Seconds, kB at most, and what it wrote."""
+    """The time in seconds, the peak memory in kB, and the output."""
     r, w = os.pipe()
     began = time.monotonic()
     pid = os.fork()
@@ -39,7 +43,7 @@ def measured(*args):
 
 
 def sockets(n, proto, netns):
-    """Made by one child there: a fork for each takes minutes."""
+    """One child creates them all there: a fork for each would take minutes."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with here, there:
         while n:
