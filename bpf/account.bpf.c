@@ -47,9 +47,9 @@ struct {
 	__type(value, __u8);
 } account_claims SEC(".maps");
 
-static __always_inline bool is_counted_here(const struct sock *sk, enum mma_connection what)
+static __always_inline bool is_counted_here(__u64 sk, enum mma_connection what)
 {
-	struct mma_claim claim = { .socket = (__u64)sk, .what = what };
+	struct mma_claim claim = { .socket = sk, .what = what };
 	__u8 value = 0;
 
 	if (!bpf_map_update_elem(&account_claims, &claim, &value, BPF_NOEXIST))
@@ -80,28 +80,42 @@ static __always_inline void add(const struct mma_account_key *key, enum mma_conn
  * tcp_sock: each further type would cost libbpf another search of the kernel's types. */
 #define AS_SOCK(s) (((const struct tcp_sock *)(s))->inet_conn.icsk_inet.sk)
 
-/* claimed: the socket of an event that two programs see; NULL if only one sees it. */
-static __always_inline void account(const struct sock *sk, enum mma_role role,
-				    enum mma_connection what, const struct sock *claimed)
+/* An argument of the function that the program watches, as a number. */
+static __always_inline __u64 number_of_argument(void *ctx, __u32 n)
 {
+	__u64 value = 0;
+
+	bpf_get_func_arg(ctx, n, &value);
+	return value;
+}
+
+/*
+ * claimed: the socket of an event that two programs see; 0 if only one sees it. A global
+ * function, so the verifier checks it once in each program, and not for each combination
+ * of role and outcome. So it takes sockets as numbers.
+ */
+__noinline int account(__u64 sk, enum mma_role role, enum mma_connection what, __u64 claimed)
+{
+	const struct tcp_sock *socket = (const struct tcp_sock *)sk;
 	struct mma_account_key key = { .role = role };
 	struct mma_meta *m;
 	__u64 cgroup;
 	__u32 zero = 0;
 
 	m = bpf_map_lookup_elem(&meta, &zero);
-	if (!m || *(__u64 *)m->build_id != own_build)
-		return;
-	cgroup = (__u64)BPF_CORE_READ((const struct tcp_sock *)sk,
-				      inet_conn.icsk_inet.sk.sk_cgrp_data.cgroup);
+	if (!m || *(__u64 *)m->build_id != own_build || what >= MMA_N_CONNECTIONS)
+		return 0;
+	cgroup = (__u64)BPF_CORE_READ(&AS_SOCK(socket), sk_cgrp_data.cgroup);
 	if (!find_service_of_socket(cgroup, m->strip_levels, &key.slot) ||
 	    key.slot == MMA_NO_SLOT || (claimed && !is_counted_here(claimed, what)))
-		return;
-	key.port = role == MMA_ROLE_LISTEN ? AS_SOCK(sk).__sk_common.skc_num
-					   : bpf_ntohs(AS_SOCK(sk).__sk_common.skc_dport);
+		return 0;
+	key.port = role == MMA_ROLE_LISTEN
+			   ? BPF_CORE_READ(&AS_SOCK(socket), __sk_common.skc_num)
+			   : bpf_ntohs(BPF_CORE_READ(&AS_SOCK(socket), __sk_common.skc_dport));
 	if (what == MMA_CONN_FELL_BACK && !allowed(key.port, role))
 		what = MMA_CONN_OFF_LIST;
 	add(&key, what);
+	return 0;
 }
 
 #define SUBFLOW_IS(subflow, bit) BPF_CORE_READ_BITFIELD_PROBED(subflow, bit)
@@ -128,15 +142,17 @@ static __always_inline bool gave_up(const struct mptcp_sock *msk)
 				   : SUBFLOW_IS(subflow, remote_key_valid);
 }
 
-static __always_inline int event(int type, const struct mptcp_sock *msk, const struct sock *ssk)
+static __always_inline int event(void *ctx, int type, const struct mptcp_sock *msk,
+				 const struct sock *ssk)
 {
-	const struct sock *sk = (const struct sock *)msk;
+	__u64 connection = number_of_argument(ctx, 1), subflow = number_of_argument(ctx, 2);
+	__u64 sk = connection;
 	enum mma_connection what;
 
 	switch (type) {
 	case MPTCP_EVENT_ESTABLISHED:
 		what = MMA_CONN_MPTCP;
-		sk = ssk; /* a client's MPTCP socket may not have its address yet */
+		sk = subflow; /* a client's MPTCP socket may not have its address yet */
 		break;
 	case MPTCP_EVENT_SUB_ESTABLISHED:
 		what = MMA_CONN_SUBFLOWS;
@@ -154,20 +170,20 @@ static __always_inline int event(int type, const struct mptcp_sock *msk, const s
 		return 0;
 	}
 	account(sk, msk->pm.server_side ? MMA_ROLE_LISTEN : MMA_ROLE_CONNECT, what,
-		ssk ? ssk : (const struct sock *)msk);
+		subflow ? subflow : connection);
 	return 0;
 }
 
 SEC("fentry/mptcp_event")
 int BPF_PROG(account_event, int type, const struct mptcp_sock *msk, const struct sock *ssk)
 {
-	return event(type, msk, ssk);
+	return event(ctx, type, msk, ssk);
 }
 
 SEC("fentry/mptcp_event")
 int BPF_PROG(account_event_2, int type, const struct mptcp_sock *msk, const struct sock *ssk)
 {
-	return event(type, msk, ssk);
+	return event(ctx, type, msk, ssk);
 }
 
 /* A new connection of an MPTCP listener becomes a TCP socket. If the client requested
@@ -182,7 +198,8 @@ int BPF_PROG(account_accept, const struct sock *ssk)
 
 	if (subflow && (SUBFLOW_IS(subflow, mp_join) || BPF_CORE_READ(subflow, conn)))
 		return 0;
-	account(ssk, MMA_ROLE_LISTEN, subflow ? MMA_CONN_FELL_BACK : MMA_CONN_PLAIN, NULL);
+	account(number_of_argument(ctx, 0), MMA_ROLE_LISTEN,
+		subflow ? MMA_CONN_FELL_BACK : MMA_CONN_PLAIN, 0);
 	return 0;
 }
 
@@ -212,6 +229,7 @@ int BPF_PROG(account_connect, const struct sock *ssk, const struct sk_buff *skb)
 	/* After several unanswered SYNs the kernel no longer requests MPTCP. */
 	if (!asked && bpf_core_field_exists(subflow->mpc_drop))
 		asked = SUBFLOW_IS(subflow, mpc_drop);
-	account(ssk, MMA_ROLE_CONNECT, asked ? MMA_CONN_FELL_BACK : MMA_CONN_PLAIN, NULL);
+	account(number_of_argument(ctx, 0), MMA_ROLE_CONNECT,
+		asked ? MMA_CONN_FELL_BACK : MMA_CONN_PLAIN, 0);
 	return 0;
 }

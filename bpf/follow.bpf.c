@@ -22,9 +22,16 @@ struct {
 	__type(value, struct mma_path_key);
 } follow_key SEC(".maps");
 
+/* BPF_CORE_READ: for a plain load of a pointer from a trusted one the verifier searches the
+ * names of all kernel types, three times (btf_nested_type_is_trusted). */
 static __always_inline bool on_cgroup2(struct cgroup *cgrp)
 {
-	return cgrp->root->hierarchy_id == 0;
+	return BPF_CORE_READ(cgrp, root, hierarchy_id) == 0;
+}
+
+static __always_inline __u64 id_of(struct cgroup *cgrp)
+{
+	return BPF_CORE_READ(cgrp, kn, id);
 }
 
 SEC("tp_btf/cgroup_mkdir")
@@ -51,7 +58,7 @@ int BPF_PROG(follow_mkdir, struct cgroup *cgrp, const char *path)
 	if (!attached)
 		return 0;
 	service.slot = attached->slot;
-	id = cgrp->kn->id;
+	id = id_of(cgrp);
 	/* The id exists if another build's program, during a takeover, was here first. */
 	if (!bpf_map_update_elem(&cgroups, &id, &service, BPF_NOEXIST))
 		count(service.slot, MMA_RESTARTS);
@@ -66,7 +73,7 @@ int BPF_PROG(follow_rmdir, struct cgroup *cgrp, const char *path)
 
 	if (!on_cgroup2(cgrp))
 		return 0;
-	id = cgrp->kn->id;
+	id = id_of(cgrp);
 	service = bpf_map_lookup_elem(&cgroups, &id);
 	if (!service)
 		return 0;

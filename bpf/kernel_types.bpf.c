@@ -7,3 +7,4 @@ const volatile __u32 number_of_inet_sock;
 const volatile __u32 number_of_tcp_sock;
 const volatile __u32 number_of_mptcp_sock;
 const volatile __u32 number_of_mptcp_pernet;
+const volatile __u32 number_of_task_struct;

@@ -218,5 +218,6 @@ extern const volatile __u32 number_of_inet_sock;
 extern const volatile __u32 number_of_tcp_sock;
 extern const volatile __u32 number_of_mptcp_sock;
 extern const volatile __u32 number_of_mptcp_pernet;
+extern const volatile __u32 number_of_task_struct;
 
 #endif

@@ -156,7 +156,7 @@ static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, int *verdict)
 {
 	struct tcp_header tcp = {};
-	struct options options;
+	struct mma_options options;
 	struct mma_meta *m;
 	__u32 zero = 0, slot = MMA_NO_SLOT;
 	__u16 port = 0;
@@ -171,7 +171,8 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, in
 	if (!sk && !synack)
 		return;
 	m = bpf_map_lookup_elem(&meta, &zero);
-	if (!m || !find_mp_capable(ctx, &tcp, &options))
+	if (!m || !find_mp_capable(ctx, tcp.offset + TCP_HEADER_SIZE, tcp.size - TCP_HEADER_SIZE,
+				   &options))
 		return;
 
 	/* Prefer the socket's own port: netfilter may have rewritten the packet's. */

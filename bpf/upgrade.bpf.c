@@ -63,13 +63,13 @@ struct {
 } bystanders SEC(".maps");
 
 /* The service of the nearest attached ancestor, which usually is the cgroup itself. */
-static __always_inline bool attached_service(struct cgroup *own, __u64 levels, __u32 *ret_slot)
+static __always_inline bool attached_service(struct cgroup *own, __u64 own_id, __u64 levels,
+					     __u32 *ret_slot)
 {
 	struct service_search search = { .cgroup = (__u64)own, .levels = levels };
 	struct mma_service_ref *service;
-	__u64 id = own->kn->id;
 
-	service = bpf_map_lookup_elem(&cgroups, &id);
+	service = bpf_map_lookup_elem(&cgroups, &own_id);
 	if (service) {
 		*ret_slot = service->slot;
 		return true;
@@ -123,9 +123,11 @@ static __always_inline bool can_use_list(const struct task_struct *task, const s
  * socket(IPPROTO_MPTCP) would fail with ENOPROTOOPT and stop the server. So this
  * reads the flag that the sysctl net.mptcp.enabled sets.
  */
-static __always_inline enum mma_counter verdict(const struct mma_meta *m,
-						const struct task_struct *task, int family)
+static __always_inline enum mma_counter verdict(const struct mma_meta *m, void *current, int family)
 {
+	/* The cast takes the verifier's trust away: for each pointer loaded from a trusted one
+	 * it searches the names of all kernel types (btf_nested_type_is_trusted). */
+	const struct task_struct *task = bpf_rdonly_cast___pernet(current, number_of_task_struct);
 	struct net *net = task->nsproxy->net_ns;
 	__u64 cookie = net->net_cookie;
 	struct mptcp_pernet *pernet;
@@ -142,10 +144,16 @@ static __always_inline enum mma_counter verdict(const struct mma_meta *m,
 	return pernet->mptcp_enabled ? MMA_UPGRADED : MMA_KEPT_MPTCP_OFF;
 }
 
-static __always_inline bool is_tcp(int family, int type, int protocol)
+/*
+ * AF_INET or AF_INET6, SOCK_STREAM, and protocol 0 or IPPROTO_TCP. Each test is one number
+ * that must be 0: with a branch for each family and protocol, the verifier would check
+ * the code that follows once for each pair of them.
+ */
+static __always_inline bool is_tcp(__u32 family, __u32 type, __u32 protocol)
 {
-	return (family == AF_INET || family == AF_INET6) &&
-	       (type & SOCK_TYPE_MASK) == SOCK_STREAM && (!protocol || protocol == IPPROTO_TCP);
+	return !(((family - AF_INET) & ~(AF_INET6 - AF_INET)) |
+		 ((type & SOCK_TYPE_MASK) ^ SOCK_STREAM)) &&
+	       !((__u64)protocol * (protocol ^ IPPROTO_TCP));
 }
 
 static __always_inline int decide(int family, bool second)
@@ -169,7 +177,7 @@ static __always_inline int decide(int family, bool second)
 	 * an id that the loader is adding, and cache the miss for the epoch that begins
 	 * after it. That entry would stay wrong. */
 	entry = (__u64)read_in_order(&m->epoch) << 32 | id;
-	if (!attached_service(own, m->levels, &slot)) {
+	if (!attached_service(own, id, m->levels, &slot)) {
 		if (fits)
 			*bystander = entry;
 		return 0;

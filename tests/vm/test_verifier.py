@@ -48,6 +48,13 @@ def test_as_recorded(cgroup):
     assert len(now) == 15
 
 
+def test_few_types(cgroup):
+    """libbpf gets only the types that the object names: a search of all of them for each takes most
+    of an attach."""
+    log = attach(cgroup, "-vv").err
+    assert "libbpf: " in log and "libbpf searches" not in log
+
+
 def test_of_newest_clang(request):
     """Whether the verifier accepts a program also depends on the compiler."""
     before = objects()["prog"]
