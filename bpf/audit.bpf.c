@@ -52,6 +52,10 @@ static __always_inline void count(const struct mma_audit_key *key)
 	__sync_fetch_and_add(&lost, 1);
 }
 
+/* The kernel lets a program read these fields only whole, while clang loads the one byte
+ * or two that are needed, unless the read is volatile. */
+#define WHOLE(field) (*(const volatile __u32 *)&(field))
+
 static __always_inline bool is_loopback(__u32 family, __u32 ip4, __u32 a, __u32 b, __u32 c, __u32 d)
 {
 	if (family == AF_INET)
@@ -100,14 +104,16 @@ int audit(struct bpf_sock_ops *ctx)
 	if (!passive && !read_command(&key))
 		return 1;
 	if (key.event == MMA_AUDIT_LISTEN) {
-		key.port = (__u16)ctx->local_port;
-		key.loopback = is_loopback(ctx->family, ctx->local_ip4, ctx->local_ip6[0],
-					   ctx->local_ip6[1], ctx->local_ip6[2], ctx->local_ip6[3]);
+		key.port = (__u16)WHOLE(ctx->local_port);
+		key.loopback = is_loopback(WHOLE(ctx->family), WHOLE(ctx->local_ip4),
+					   WHOLE(ctx->local_ip6[0]), WHOLE(ctx->local_ip6[1]),
+					   WHOLE(ctx->local_ip6[2]), WHOLE(ctx->local_ip6[3]));
 	} else {
-		key.port = (__u16)(passive ? ctx->local_port : bpf_ntohl(ctx->remote_port));
-		key.loopback =
-			is_loopback(ctx->family, ctx->remote_ip4, ctx->remote_ip6[0],
-				    ctx->remote_ip6[1], ctx->remote_ip6[2], ctx->remote_ip6[3]);
+		key.port = (__u16)(passive ? WHOLE(ctx->local_port)
+					   : bpf_ntohl(WHOLE(ctx->remote_port)));
+		key.loopback = is_loopback(WHOLE(ctx->family), WHOLE(ctx->remote_ip4),
+					   WHOLE(ctx->remote_ip6[0]), WHOLE(ctx->remote_ip6[1]),
+					   WHOLE(ctx->remote_ip6[2]), WHOLE(ctx->remote_ip6[3]));
 	}
 	count(&key);
 	return 1;

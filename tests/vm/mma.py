@@ -201,6 +201,11 @@ def attach(cgroup, *args, **kwargs):
     return mma("--cgroup", cgroup, *args, check=True, **kwargs)
 
 
+def port_key(port):
+    """A key of `ports`, as the words of a bpftool command."""
+    return [str(byte) for byte in port.to_bytes(2, sys.byteorder)]
+
+
 def status():
     return json.loads(mma("--status", "--json", check=True).out)
 

@@ -16,8 +16,8 @@ import threading
 
 import pytest
 
-from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, check, counters, fork, inside, join, mma, netns_status, run,
-                 service, so_protocol, status, sysctl, unshare, without_function)
+from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, check, counters, fork, inside, join, mma, netns_status,
+                 port_key, run, service, so_protocol, status, sysctl, unshare, without_function)
 
 NOBODY = 65534
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
@@ -178,12 +178,12 @@ def test_edit_by_bpftool(cgroup, port, roles):
     """As the contract says: it takes effect from the next socket on, without the tool."""
     attach(cgroup)
     assert nobodys(cgroup) == TCP
-    run(["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder)), "value",
+    run(["bpftool", "map", "update", "pinned", f"{PINS}/ports", "key", *port_key(port), "value",
          str(roles)])
     assert nobodys(cgroup) == MPTCP
     mma("--refresh", check=True)  # reads again what the list grants
     assert nobodys(cgroup) == MPTCP
-    run(["bpftool", "map", "delete", "pinned", f"{PINS}/ports", "key", *map(str, port.to_bytes(2, sys.byteorder))])
+    run(["bpftool", "map", "delete", "pinned", f"{PINS}/ports", "key", *port_key(port)])
     assert nobodys(cgroup) == MPTCP, "what takes away needs no haste"
     mma("--refresh", check=True)
     assert nobodys(cgroup) == TCP
@@ -209,7 +209,7 @@ def test_another_map_is_none_of_ours(cgroup):
     run(["bpftool", "map", "create", "/sys/fs/bpf/other", "type", "hash", "key", "2", "value", "1", "entries", "8",
          "name", "ports"])
     try:
-        run(["bpftool", "map", "update", "pinned", "/sys/fs/bpf/other", "key", "25", "0", "value", "3"])
+        run(["bpftool", "map", "update", "pinned", "/sys/fs/bpf/other", "key", *port_key(25), "value", "3"])
         assert nobodys(cgroup) == TCP
     finally:
         os.unlink("/sys/fs/bpf/other")

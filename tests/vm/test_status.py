@@ -9,8 +9,7 @@ import socket
 import pytest
 
 from mma import (CGROUPS, PINS, Cgroup, Map, attach, counters, listen, make_socket, map_dict, mma, netns_status,
-                 resident, run,
-                 service, status, sysctl, try_connection)
+                 port_key, resident, run, service, status, sysctl, try_connection)
 
 
 def text():
@@ -272,22 +271,22 @@ def test_listeners_that_stay_mptcp_are_named(attached):
 
 
 def test_list_edited_with_bpftool(attached):
-    """The two commands in the contract, verbatim."""
+    """The two commands in the contract (little-endian: 25 is 25 0, 587 is 75 2)."""
     pinned = ["pinned", "/sys/fs/bpf/mptcp-mail/ports", "key"]
     assert "25 " in line("^allowlist") + " "
-    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "1"])
+    run(["bpftool", "map", "update", *pinned, *port_key(25), "value", "1"])
     assert status()["ports"]["25"] == ["listen"]
     assert "25/listen" in line("^allowlist")
-    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "3"])
+    run(["bpftool", "map", "update", *pinned, *port_key(25), "value", "3"])
     assert status()["ports"]["25"] == ["listen", "connect"]
-    run(["bpftool", "map", "update", *pinned, "75", "2", "value", "2"])
+    run(["bpftool", "map", "update", *pinned, *port_key(587), "value", "2"])
     assert status()["ports"]["587"] == ["connect"]
-    run(["bpftool", "map", "update", *pinned, "25", "0", "value", "0"])
+    run(["bpftool", "map", "update", *pinned, *port_key(25), "value", "0"])
     assert status()["ports"]["25"] == []
     assert "25/denied" in line("^allowlist")
-    run(["bpftool", "map", "delete", *pinned, "25", "0"])
+    run(["bpftool", "map", "delete", *pinned, *port_key(25)])
     assert "25" not in status()["ports"]
-    run(["bpftool", "map", "update", *pinned, "0", "0", "value", "1"])
+    run(["bpftool", "map", "update", *pinned, *port_key(0), "value", "1"])
     assert status()["ports"]["all"] == ["listen"]
 
 

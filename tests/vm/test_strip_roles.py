@@ -11,7 +11,7 @@ import pytest
 
 import mma
 import wire
-from mma import MPTCP, map_dict
+from mma import (MPTCP, map_dict, port_key)
 
 LISTEN, CONNECT, BOTH, NONE = 1, 2, 3, 0
 FRESH = 7100  # never on a list
@@ -76,11 +76,11 @@ STEPS = [
     (["--port", "all"], {FRESH: LISTEN}),
     (["--deny", "all"], {FRESH: NONE, 7001: BOTH}),
     (["--port", "all"], {FRESH: NONE}),
-    (lambda: bpftool("update", "key", "25", "0", "value", "1"), {25: LISTEN}),
-    (lambda: bpftool("update", "key", "75", "2", "value", "0xf2"), {587: CONNECT}),  # other bits are ignored
-    (lambda: bpftool("delete", "key", "25", "0"), {25: NONE}),
-    (lambda: bpftool("update", "key", "0", "0", "value", "3"), {FRESH: BOTH, 25: BOTH}),
-    (lambda: bpftool("delete", "key", "0", "0"), {FRESH: NONE, 25: NONE, 7001: BOTH}),
+    (lambda: bpftool("update", "key", *port_key(25), "value", "1"), {25: LISTEN}),
+    (lambda: bpftool("update", "key", *port_key(587), "value", "0xf2"), {587: CONNECT}),  # other bits are ignored
+    (lambda: bpftool("delete", "key", *port_key(25)), {25: NONE}),
+    (lambda: bpftool("update", "key", *port_key(0), "value", "3"), {FRESH: BOTH, 25: BOTH}),
+    (lambda: bpftool("delete", "key", *port_key(0)), {FRESH: NONE, 25: NONE, 7001: BOTH}),
 ]
 
 
@@ -129,11 +129,11 @@ def test_edit_with_bpftool_flips_the_next_connection_and_no_open_one(makers, cgr
             return open_connection(stack, listener, outside.socket(proto=MPTCP))
         speaking = connect()
         assert all(map(mma.is_mptcp, speaking))
-        bpftool("update", "key", "25", "0", "value", "0")
+        bpftool("update", "key", *port_key(25), "value", "0")
         plain = connect()
         assert not any(map(mma.is_mptcp, plain))
         for value in ("3", "0", "2", "1"):
-            bpftool("update", "key", "25", "0", "value", value)
+            bpftool("update", "key", *port_key(25), "value", value)
             assert any(map(mma.is_mptcp, connect())) == bool(int(value) & LISTEN)
             for pair, expected in ((speaking, True), (plain, False)):
                 before = sent_and_received(pair[0]) if expected else None

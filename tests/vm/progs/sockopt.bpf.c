@@ -17,23 +17,23 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("cgroup/getsockopt")
 int other_get(struct bpf_sockopt *ctx)
 {
-	__u8 *value = ctx->optval;
+	__u32 *value = ctx->optval;
 
 	if (ctx->level == SOL_SOCKET && ctx->optname == SO_MARK &&
-	    value + 1 <= (__u8 *)ctx->optval_end)
-		value[0] = 77;
+	    value + 1 <= (__u32 *)ctx->optval_end)
+		*value = 77;
 	return 1;
 }
 
 SEC("cgroup/setsockopt")
 int other_set(struct bpf_sockopt *ctx)
 {
-	__u8 *value = ctx->optval;
+	__u32 *value = ctx->optval;
 
-	if (ctx->level == SOL_IP && ctx->optname == IP_TOS && value + 1 <= (__u8 *)ctx->optval_end)
-		return value[0] != 4;
+	if (ctx->level == SOL_IP && ctx->optname == IP_TOS && value + 1 <= (__u32 *)ctx->optval_end)
+		return *value != 4;
 	if (ctx->level == SOL_SOCKET && ctx->optname == SO_PRIORITY && ctx->optlen == 4 &&
-	    value + 4 <= (__u8 *)ctx->optval_end && value[0] == 5)
-		value[0] = 6;
+	    value + 1 <= (__u32 *)ctx->optval_end && *value == 5)
+		*value = 6;
 	return 1;
 }
