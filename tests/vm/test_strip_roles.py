@@ -11,7 +11,7 @@ import pytest
 
 import mma
 import wire
-from mma import (MPTCP, map_dict, port_key)
+from mma import MPTCP, map_dict, port_key
 
 LISTEN, CONNECT, BOTH, NONE = 1, 2, 3, 0
 FRESH = 7100  # never on a list
