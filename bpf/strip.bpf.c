@@ -171,8 +171,7 @@ static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, in
 	if (!sk && !synack)
 		return;
 	m = bpf_map_lookup_elem(&meta, &zero);
-	if (!m || !find_mp_capable(ctx, tcp.offset + TCP_HEADER_SIZE, tcp.size - TCP_HEADER_SIZE,
-				   &options))
+	if (!m || !find_mp_capable(ctx, &tcp, &options))
 		return;
 
 	/* Prefer the socket's own port: netfilter may have rewritten the packet's. */

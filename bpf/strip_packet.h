@@ -10,7 +10,7 @@
 struct mma_options {
 	__u8 before[TCP_OPTIONS_MAX]; /* zero-padded */
 	struct mma_option_walk after;
-};
+} __attribute__((aligned(8))); /* else read_options() copies byte by byte */
 
 static long walk_step(__u64 at, void *walk)
 {
@@ -34,22 +34,26 @@ static __always_inline __u32 fit_size(__u32 size)
  * Reads the options, size bytes, and removes MP_CAPABLE from the copy. False if there is
  * none. Not static: the verifier checks a global function once, not for each path to it.
  */
-__noinline bool find_mp_capable(struct __sk_buff *ctx, __u32 at, __u32 size,
-				struct mma_options *options)
+__noinline bool read_options(struct __sk_buff *ctx, __u32 at, __u32 size,
+			     struct mma_options *options)
 {
-	struct mma_option_walk walk = {};
+	struct mma_option_walk walk __attribute__((aligned(8))) = {};
 
 	size = fit_size(size);
-	if (!size || !options)
+	if (!size || !options || bpf_skb_load_bytes(ctx, at, walk.bytes, size))
 		return false;
-	__builtin_memset(options, 0, sizeof(*options));
-	if (bpf_skb_load_bytes(ctx, at, options->before, size))
-		return false;
+	__builtin_memcpy(options->before, walk.bytes, TCP_OPTIONS_MAX);
 	walk.size = size;
-	__builtin_memcpy(walk.bytes, options->before, TCP_OPTIONS_MAX);
-	bpf_loop(TCP_OPTIONS_MAX, walk_step, &walk, 0); /* takes only what is on this stack */
+	bpf_loop(TCP_OPTIONS_MAX, walk_step, &walk, 0); /* takes only what is on the stack */
 	options->after = walk;
 	return walk.found;
+}
+
+static __always_inline bool find_mp_capable(struct __sk_buff *ctx, const struct tcp_header *tcp,
+					    struct mma_options *options)
+{
+	return read_options(ctx, tcp->offset + TCP_HEADER_SIZE, tcp->size - TCP_HEADER_SIZE,
+			    options);
 }
 
 /*

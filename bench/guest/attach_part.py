@@ -159,7 +159,8 @@ def measure_commands(part):
              why="what is above 1 is the command's own")
     for name, runs in (("cold attach", cold), ("--check", check)):
         part.row(name, [run.instructions / median(loaders["command"], "instructions") for run in runs],
-                 "× the loader of a filter", limit=COLD, why="what is above 1 is the programs' own: the verifier, mostly")
+                 "× the loader of a filter", limit=COLD,
+                 why="our programs are attached to five functions of the kernel, some of them twice, the filter to one")
     part.row("cold attach, memory at the peak", [run.peak / 1024 for run in cold], "MiB", limit=COLD_MIB,
              why="the kernel's types are most of it")
     part.row("warm attach", [run.instructions / median(loaders["command"], "instructions") for run in warm],

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Makes room for one more; the array doubles at 1, 2, 4, … entries. */
 static void *grow(void *array, size_t n, size_t entry_size)
@@ -52,6 +53,15 @@ static int add_pids(struct cgroup_tree *tree, const char *dir)
 	return err;
 }
 
+/* kernfs counts a directory's subdirectories in its links, and has no others but the usual two
+ * (kernfs_refresh_inode). */
+static bool has_children(const char *dir)
+{
+	struct stat stat;
+
+	return lstat(dir, &stat) || stat.st_nlink != 2;
+}
+
 static int add_tree(const char *dir, struct cgroup_tree *tree)
 {
 	struct dirent *entry;
@@ -65,7 +75,7 @@ static int add_tree(const char *dir, struct cgroup_tree *tree)
 	err = add_id(tree, id);
 	if (!err)
 		err = add_pids(tree, dir);
-	if (err)
+	if (err || !has_children(dir))
 		return err;
 	d = opendir(dir);
 	if (!d)
