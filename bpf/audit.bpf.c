@@ -52,10 +52,6 @@ static __always_inline void count(const struct mma_audit_key *key)
 	__sync_fetch_and_add(&lost, 1);
 }
 
-/* The kernel lets a program read these fields only whole, while clang loads the one byte
- * or two that are needed, unless the read is volatile. */
-#define WHOLE(field) (*(const volatile __u32 *)&(field))
-
 static __always_inline bool is_loopback(__u32 family, __u32 ip4, __u32 a, __u32 b, __u32 c, __u32 d)
 {
 	if (family == AF_INET)
@@ -84,6 +80,10 @@ SEC("sockops")
 int audit(struct bpf_sock_ops *ctx)
 {
 	struct mma_audit_key key = {};
+	/* Volatile: else clang merges the reads of both ports into one of a computed address,
+	 * which the verifier refuses (seen on s390x). */
+	__u16 local_port = (__u16) * (const volatile __u32 *)&ctx->local_port;
+	__u16 remote_port = (__u16)bpf_ntohl(*(const volatile __u32 *)&ctx->remote_port);
 	bool passive = false;
 
 	switch (ctx->op) {
@@ -104,16 +104,14 @@ int audit(struct bpf_sock_ops *ctx)
 	if (!passive && !read_command(&key))
 		return 1;
 	if (key.event == MMA_AUDIT_LISTEN) {
-		key.port = (__u16)WHOLE(ctx->local_port);
-		key.loopback = is_loopback(WHOLE(ctx->family), WHOLE(ctx->local_ip4),
-					   WHOLE(ctx->local_ip6[0]), WHOLE(ctx->local_ip6[1]),
-					   WHOLE(ctx->local_ip6[2]), WHOLE(ctx->local_ip6[3]));
+		key.port = local_port;
+		key.loopback = is_loopback(ctx->family, ctx->local_ip4, ctx->local_ip6[0],
+					   ctx->local_ip6[1], ctx->local_ip6[2], ctx->local_ip6[3]);
 	} else {
-		key.port = (__u16)(passive ? WHOLE(ctx->local_port)
-					   : bpf_ntohl(WHOLE(ctx->remote_port)));
-		key.loopback = is_loopback(WHOLE(ctx->family), WHOLE(ctx->remote_ip4),
-					   WHOLE(ctx->remote_ip6[0]), WHOLE(ctx->remote_ip6[1]),
-					   WHOLE(ctx->remote_ip6[2]), WHOLE(ctx->remote_ip6[3]));
+		key.port = passive ? local_port : remote_port;
+		key.loopback =
+			is_loopback(ctx->family, ctx->remote_ip4, ctx->remote_ip6[0],
+				    ctx->remote_ip6[1], ctx->remote_ip6[2], ctx->remote_ip6[3]);
 	}
 	count(&key);
 	return 1;
