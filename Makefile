@@ -194,7 +194,7 @@ check:
 check-long:
 	@$(MAKE) --no-print-directory fuzz FUZZ_RUNS=10000000
 	@$(MAKE) --no-print-directory coverage
-	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-debug vm-openrc sd-limits sd-debian12 sd-hybrid sd-containers sd-containers-sid
+	@MMA_KILL=thorough MMA_SOAK_SECONDS=$${MMA_SOAK_SECONDS:-7200} MMA_STARTS=20 tests/check unit-s390x vm-6.12 vm-7 long-6.12 long-7 vm-arm64 vm-s390x vm-nojit vm-debug vm-openrc sd-limits sd-debian12 sd-hybrid sd-containers sd-containers-sid
 
 .PHONY: demo
 demo:
