@@ -82,8 +82,8 @@ int audit(struct bpf_sock_ops *ctx)
 	struct mma_audit_key key = {};
 	/* Volatile: else clang merges the reads of both ports into one of a computed address,
 	 * which the verifier refuses (seen on s390x). */
-	__u16 local_port = (__u16) * (const volatile __u32 *)&ctx->local_port;
-	__u16 remote_port = (__u16)bpf_ntohl(*(const volatile __u32 *)&ctx->remote_port);
+	__u32 local_port = *(const volatile __u32 *)&ctx->local_port;
+	__u32 remote_port = *(const volatile __u32 *)&ctx->remote_port;
 	bool passive = false;
 
 	switch (ctx->op) {
@@ -104,11 +104,11 @@ int audit(struct bpf_sock_ops *ctx)
 	if (!passive && !read_command(&key))
 		return 1;
 	if (key.event == MMA_AUDIT_LISTEN) {
-		key.port = local_port;
+		key.port = (__u16)local_port;
 		key.loopback = is_loopback(ctx->family, ctx->local_ip4, ctx->local_ip6[0],
 					   ctx->local_ip6[1], ctx->local_ip6[2], ctx->local_ip6[3]);
 	} else {
-		key.port = passive ? local_port : remote_port;
+		key.port = (__u16)(passive ? local_port : bpf_ntohl(remote_port));
 		key.loopback =
 			is_loopback(ctx->family, ctx->remote_ip4, ctx->remote_ip6[0],
 				    ctx->remote_ip6[1], ctx->remote_ip6[2], ctx->remote_ip6[3]);

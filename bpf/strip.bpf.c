@@ -156,7 +156,7 @@ static __always_inline bool has_user_timeout(struct bpf_sock *sk)
 static __noinline void keep_exact(struct __sk_buff *ctx, struct bpf_sock *sk, int *verdict)
 {
 	struct tcp_header tcp = {};
-	struct mma_options options;
+	struct options options;
 	struct mma_meta *m;
 	__u32 zero = 0, slot = MMA_NO_SLOT;
 	__u16 port = 0;

@@ -7,10 +7,10 @@
 #include "tcp_options.h"
 
 /* The options of a TCP header, before and after the removal of MP_CAPABLE. */
-struct mma_options {
+struct options {
 	__u8 before[TCP_OPTIONS_MAX]; /* zero-padded */
-	struct mma_option_walk after;
-} __attribute__((aligned(8))); /* else read_options() copies byte by byte */
+	struct option_walk after;
+};
 
 static long walk_step(__u64 at, void *walk)
 {
@@ -30,30 +30,21 @@ static __always_inline __u32 fit_size(__u32 size)
 	return size;
 }
 
-/*
- * Reads the options, size bytes, and removes MP_CAPABLE from the copy. False if there is
- * none. Not static: the verifier checks a global function once, not for each path to it.
- */
-__noinline bool read_options(struct __sk_buff *ctx, __u32 at, __u32 size,
-			     struct mma_options *options)
-{
-	struct mma_option_walk walk __attribute__((aligned(8))) = {};
-
-	size = fit_size(size);
-	if (!size || !options || bpf_skb_load_bytes(ctx, at, walk.bytes, size))
-		return false;
-	__builtin_memcpy(options->before, walk.bytes, TCP_OPTIONS_MAX);
-	walk.size = size;
-	bpf_loop(TCP_OPTIONS_MAX, walk_step, &walk, 0); /* takes only what is on the stack */
-	options->after = walk;
-	return walk.found;
-}
-
+/* Reads the options and removes MP_CAPABLE from the copy. False if there is none. */
 static __always_inline bool find_mp_capable(struct __sk_buff *ctx, const struct tcp_header *tcp,
-					    struct mma_options *options)
+					    struct options *options)
 {
-	return read_options(ctx, tcp->offset + TCP_HEADER_SIZE, tcp->size - TCP_HEADER_SIZE,
-			    options);
+	__u32 size = fit_size(tcp->size - TCP_HEADER_SIZE);
+
+	if (!size)
+		return false;
+	__builtin_memset(options, 0, sizeof(*options));
+	if (bpf_skb_load_bytes(ctx, tcp->offset + TCP_HEADER_SIZE, options->before, size))
+		return false;
+	__builtin_memcpy(options->after.bytes, options->before, TCP_OPTIONS_MAX);
+	options->after.size = size;
+	bpf_loop(TCP_OPTIONS_MAX, walk_step, &options->after, 0);
+	return options->after.found;
 }
 
 /*
@@ -63,7 +54,7 @@ static __always_inline bool find_mp_capable(struct __sk_buff *ctx, const struct 
  * bpf_l4_csum_replace rightly does nothing.
  */
 static __always_inline bool write_options(struct __sk_buff *ctx, const struct tcp_header *tcp,
-					  struct mma_options *options)
+					  struct options *options)
 {
 	__u32 size = fit_size(options->after.size);
 	__s64 difference;

@@ -13,7 +13,7 @@
 #define TCP_OPTION_MPTCP 30 /* RFC 8684, section 3 */
 #define MPTCP_MP_CAPABLE 0 /* subtype: upper 4 bits of the third byte */
 
-struct mma_option_walk {
+struct option_walk {
 	unsigned int size; /* bytes in use, at most TCP_OPTIONS_MAX */
 	unsigned int left; /* bytes left of the current option */
 	unsigned int wipe; /* whether the current option is MP_CAPABLE */
@@ -31,7 +31,7 @@ enum { WALK_ON = 0, WALK_DONE = 1 };
  * and at an option that runs past the end. It steps by byte and not by option, so that
  * the verifier has only one step to check.
  */
-static inline int option_walk_step(struct mma_option_walk *walk, unsigned int at)
+static inline int option_walk_step(struct option_walk *walk, unsigned int at)
 {
 	unsigned int size;
 

@@ -50,7 +50,7 @@ static void equal(void **state)
 	object = load_fixture();
 	fd = program_fd(object, "fixture_frame");
 	for (int i = 0; i < PACKETS; i++) {
-		struct mma_option_walk walk = { 0 };
+		struct option_walk walk = { 0 };
 		struct packet in, out, want;
 		struct shape shape;
 		char hex[2 * TCP_OPTIONS_MAX + 1] = "";

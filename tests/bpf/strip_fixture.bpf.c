@@ -13,7 +13,7 @@ char LICENSE[] SEC("license") = "GPL";
 static __always_inline int strip_any(struct __sk_buff *ctx)
 {
 	struct tcp_header tcp = {};
-	struct mma_options options;
+	struct options options;
 
 	if (!find_tcp(ctx, &tcp))
 		return VERDICT_NO_TCP;

@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned char want[TCP_OPTIONS_MAX];
-	struct mma_option_walk walk = { 0 };
+	struct option_walk walk = { 0 };
 	bool found;
 
 	if (size > TCP_OPTIONS_MAX)

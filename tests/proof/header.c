@@ -18,7 +18,7 @@ int main(void)
 {
 	unsigned char before[TCP_OPTIONS_MAX];
 	unsigned int n = nondet_uint(), j = nondet_uint();
-	struct mma_option_walk walk = { 0 };
+	struct option_walk walk = { 0 };
 	bool mp_capable, any, found;
 
 	__CPROVER_assume(n <= PROOF_BYTES && j < TCP_OPTIONS_MAX);

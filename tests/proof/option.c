@@ -25,7 +25,7 @@ int main(void)
 {
 	unsigned char before[TCP_OPTIONS_MAX];
 	unsigned int n = nondet_uint(), at = AT, j = nondet_uint(), len, earlier;
-	struct mma_option_walk walk;
+	struct option_walk walk;
 	bool mp_capable, mine;
 
 	__CPROVER_assume(n <= TCP_OPTIONS_MAX && at < TCP_OPTIONS_MAX && j < TCP_OPTIONS_MAX);

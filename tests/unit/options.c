@@ -111,7 +111,7 @@ static unsigned int read_hex(const char *text, unsigned char *ret)
 }
 
 /* The bytes after the options are rubbish, and must not matter. */
-static void start(struct mma_option_walk *walk, const unsigned char *in, unsigned int n)
+static void start(struct option_walk *walk, const unsigned char *in, unsigned int n)
 {
 	memset(walk, 0, sizeof(*walk));
 	memset(walk->bytes, 0x1e, sizeof(walk->bytes));
@@ -123,7 +123,7 @@ static void gives(void **state)
 {
 	const struct row *row = *state;
 	unsigned char in[TCP_OPTIONS_MAX], out[TCP_OPTIONS_MAX];
-	struct mma_option_walk walk;
+	struct option_walk walk;
 	unsigned int n = read_hex(row->in, in);
 	bool found;
 
@@ -143,7 +143,7 @@ static void gives(void **state)
 static void other_subtypes(void **state)
 {
 	unsigned char option[] = { TCP_OPTION_MPTCP, 4, 0, 1 };
-	struct mma_option_walk walk;
+	struct option_walk walk;
 
 	(void)state;
 	for (int third = 0; third < 256; third++) {
@@ -157,7 +157,7 @@ static void other_subtypes(void **state)
 static void other_kinds(void **state)
 {
 	unsigned char option[] = { 0, 4, 0, 1 };
-	struct mma_option_walk walk;
+	struct option_walk walk;
 
 	(void)state;
 	for (int kind = 0; kind < 256; kind++) {
@@ -170,7 +170,7 @@ static void other_kinds(void **state)
 static void every_place_and_length(void **state)
 {
 	unsigned char in[TCP_OPTIONS_MAX], want[TCP_OPTIONS_MAX];
-	struct mma_option_walk walk;
+	struct option_walk walk;
 
 	(void)state;
 	for (unsigned int n = 0; n <= TCP_OPTIONS_MAX; n++) {
@@ -195,7 +195,7 @@ static void random_ones(void **state)
 {
 	unsigned char in[TCP_OPTIONS_MAX], want[TCP_OPTIONS_MAX];
 	uint64_t seed = random_seed(), first = seed, stripped = 0;
-	struct mma_option_walk walk;
+	struct option_walk walk;
 
 	(void)state;
 	for (int i = 0; i < RANDOM_INPUTS; i++) {

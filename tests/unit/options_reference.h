@@ -54,7 +54,7 @@ static inline bool reference_strip(const unsigned char *o, unsigned int n, unsig
 }
 
 /* The walk as bpf_loop() drives it. True if it found MP_CAPABLE. */
-static inline bool walk_options(struct mma_option_walk *walk)
+static inline bool walk_options(struct option_walk *walk)
 {
 	for (unsigned int at = 0; at < TCP_OPTIONS_MAX; at++)
 		if (option_walk_step(walk, at) == WALK_DONE)

@@ -9,7 +9,8 @@ import tarfile
 import pytest
 
 import mma
-from engines import BOTH_TCP, LISTED, PODMAN, TIMEOUT, UNLISTED, WRAPPER, by_id, example, greeting, image, protocols
+from engines import (BOTH_MPTCP, BOTH_TCP, LISTED, PODMAN, SERVES, TIMEOUT, UNLISTED, WRAPPER, by_id, example, greeting,
+                     image, protocols)
 from mma import run, wait_until
 
 IMAP, UNLISTED_2 = 143, 2526
@@ -78,7 +79,7 @@ class Ctr:
     def __enter__(self):
         run(["ctr", "run", "-d", "--rootfs", "--log-uri", f"file://{self.log}",
              "--with-ns", f"network:/run/netns/{NETNS}", *self.options,
-             ROOT, self.name, "/server", str(LISTED), str(UNLISTED)], timeout=TIMEOUT)
+             ROOT, self.name, *SERVES], timeout=TIMEOUT)
         return self
 
     def __exit__(self, *exception):
@@ -96,7 +97,7 @@ def test_containerd(sandbox, quiet):
     """Started anew each time, as Kubernetes does: the namespace is the pod's, and stays."""
     for n in range(3):
         with Ctr(f"smtp{n}", "--runc-binary", WRAPPER) as container:
-            assert container.protocols() == {LISTED: 262, UNLISTED: 262}
+            assert container.protocols() == BOTH_MPTCP
             assert greeting(ADDR, LISTED) == (262, True)
             assert greeting(ADDR, UNLISTED) == (6, False)
             [found] = [s for s in by_id() if s["alive"]]
