@@ -14,6 +14,9 @@
 /* The high half of an entry has the roles that --deny removed while the other one stayed. */
 #define DENIED_SHIFT 4
 
+static const uint16_t mail[] = { 25, 465, 587, 110, 995, 143, 993 };
+#define N_MAIL (sizeof(mail) / sizeof(mail[0]))
+
 /* Reads services(5) itself: getservbyname(3) cannot tell a missing file from an unknown
  * name. */
 static int port_of_name(const char *name, const char *services, long *ret_port)
@@ -167,13 +170,14 @@ int ports_parse(const char *text, const char *services, struct port_list *list)
 	return err;
 }
 
-void ports_default(struct port_list *list)
+const struct port_list *ports_default(void)
 {
-	static const uint16_t mail[] = { 25, 465, 587, 110, 995, 143, 993 };
+	static struct port_list list;
 
-	for (size_t i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
-		list->roles[mail[i]] |= MMA_ROLE_LISTEN;
-	list->any = true;
+	for (size_t i = 0; i < N_MAIL; i++)
+		list.roles[mail[i]] = MMA_ROLE_LISTEN;
+	list.any = true;
+	return &list;
 }
 
 static uint8_t base_of(int own, int all)
@@ -255,6 +259,31 @@ static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 
 	*ret_entry = err ? -1 : value;
 	return err == -ENOENT ? 0 : err;
+}
+
+static bool grants(int map_fd, uint16_t port, uint8_t role)
+{
+	int own;
+
+	return !read_entry(map_fd, port, &own) && own >= 0 && own & role;
+}
+
+static bool still_connects(int map_fd)
+{
+	for (size_t i = 0; i < N_MAIL; i++)
+		if (grants(map_fd, mail[i], MMA_ROLE_CONNECT))
+			return true;
+	return grants(map_fd, MMA_PORT_ALL, MMA_ROLE_CONNECT);
+}
+
+bool ports_still_grant(int map_fd, const struct port_grants *before)
+{
+	uint16_t highest = before->highest_listen;
+
+	if (before->connects && !still_connects(map_fd))
+		return false;
+	return !highest || grants(map_fd, highest, MMA_ROLE_LISTEN) ||
+	       (highest == UINT16_MAX && grants(map_fd, MMA_PORT_ALL, MMA_ROLE_LISTEN));
 }
 
 /* The first port of the list that is not below this one; MMA_MAX_PORTS: none. */

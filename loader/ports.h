@@ -19,7 +19,7 @@ struct port_list {
 int ports_parse(const char *text, const char *services, struct port_list *list);
 
 /* The default list of --cgroup: the mail ports, each /listen. */
-void ports_default(struct port_list *list);
+const struct port_list *ports_default(void);
 
 /* A summary of what the map grants. The reader need not exclude editors: it finds every entry
  * that stays. */
@@ -30,6 +30,10 @@ struct port_grants {
 
 /* 0 or -errno. */
 int ports_grants(int map_fd, struct port_grants *ret);
+
+/* Whether a map that grants no more than before grants as much, as far as a few lookups show:
+ * false also if only a port that is not for mail may connect. */
+bool ports_still_grant(int map_fd, const struct port_grants *before);
 
 /*
  * What an edit makes of a map entry. `own` is the port's entry, `all` that of MMA_PORT_ALL; -1:

@@ -188,6 +188,14 @@ bool observer_is_attached(enum observer observer)
 	return !first_amiss(&groups[observer], &loaded);
 }
 
+bool observers_missed_edits(void)
+{
+	struct bpf_prog_info info;
+
+	return pin_program_info(MMA_PIN_WATCH_LIST_2, BPF_PROG_TYPE_TRACING, &info) ||
+	       info.recursion_misses;
+}
+
 const char *observer_reason(enum observer observer)
 {
 	static char texts[N_OBSERVERS][128];

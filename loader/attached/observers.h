@@ -31,6 +31,10 @@ bool observers_may_return(void);
 /* Whether this observer is attached now. */
 bool observer_is_attached(enum observer observer);
 
+/* Whether an edit of the allowlist may have gone unnoticed: the kernel counts each time that it
+ * skips a program. An edit is missed if it skips both. */
+bool observers_missed_edits(void);
+
 /* What the observer lacks, and why; NULL if nothing. Valid until the next call for the same
  * observer. */
 const char *observer_reason(enum observer observer);

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,33 @@ struct pin pin_path(const char *sub, const char *name)
 	return pin;
 }
 
+/* MMA_PIN_DIR, opened at the first pin that is opened; -1: not open. From there the kernel
+ * follows at most two components for each pin, not six (BPF_F_PATH_FD, since Linux 6.5; older
+ * kernels have none of our pins). */
+static int pin_dir = -1;
+
+/* The directory may be another one from now on. */
+static void forget_dir(void)
+{
+	if (pin_dir >= 0)
+		close(pin_dir);
+	pin_dir = -1;
+}
+
+/* Returns an fd or -errno. */
+static int get_pinned(const char *sub, const char *name)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_PATH_FD);
+	struct pin pin = pin_path(sub, name);
+
+	if (pin_dir < 0)
+		pin_dir = open(MMA_PIN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (pin_dir < 0)
+		return -errno;
+	opts.path_fd = pin_dir;
+	return bpf_obj_get_opts(pin.path + strlen(MMA_PIN_DIR "/"), &opts);
+}
+
 static const char *read_only_remedy(int err)
 {
 	return err == EROFS ? "; it is mounted read-only: mount -o remount,rw " MMA_BPFFS : "";
@@ -91,6 +119,7 @@ int pins_prepare(void)
 {
 	int err = bpffs_need();
 
+	forget_dir();
 	if (!err)
 		err = make_dir(MMA_PIN_DIR);
 	if (!err)
@@ -106,7 +135,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	struct pin pin = pin_path(NULL, kind->name);
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
-	int fd = bpf_obj_get(pin.path);
+	int fd = get_pinned(NULL, kind->name);
 
 	if (fd == -ENOENT)
 		return 0;
@@ -135,14 +164,13 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
  * meta starts with the ABI number. */
 static int check_abi(void)
 {
-	struct pin pin = pin_path(NULL, MMA_PIN_META);
 	union {
 		__u32 abi;
 		char room[4096];
 	} meta = { 0 };
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
-	int fd = bpf_obj_get(pin.path);
+	int fd = get_pinned(NULL, MMA_PIN_META);
 	bool found;
 
 	if (fd < 0)
@@ -165,6 +193,7 @@ int maps_open(struct maps *ret, bool *ret_attached)
 	bool complete;
 	int err = bpffs_look(&complete);
 
+	forget_dir();
 	if (!err)
 		err = check_abi();
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
@@ -190,7 +219,7 @@ void maps_close(struct maps *maps)
 
 int pin_open(const char *sub, const char *name)
 {
-	return bpf_obj_get(pin_path(sub, name).path);
+	return get_pinned(sub, name);
 }
 
 int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
@@ -208,17 +237,26 @@ int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
 	return ret->type == type ? 0 : -EINVAL;
 }
 
-__u32 pin_program_id(const char *name, __u32 type)
+int pin_program_info(const char *name, __u32 type, struct bpf_prog_info *ret)
 {
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
+	__u32 len = sizeof(*ret);
 	int fd = pin_open(MMA_PIN_PROGS, name), err;
 
+	memset(ret, 0, sizeof(*ret));
 	if (fd < 0)
-		return 0;
-	err = bpf_prog_get_info_by_fd(fd, &info, &len);
+		return fd;
+	err = bpf_prog_get_info_by_fd(fd, ret, &len);
 	close(fd);
-	return !err && info.type == type ? info.id : 0;
+	if (err)
+		return err;
+	return ret->type == type ? 0 : -EINVAL;
+}
+
+__u32 pin_program_id(const char *name, __u32 type)
+{
+	struct bpf_prog_info info;
+
+	return pin_program_info(name, type, &info) ? 0 : info.id;
 }
 
 int pin_replace(int fd, const char *sub, const char *name)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct bpf_link_info;
+struct bpf_prog_info;
 
 /* The pinned maps; an fd is -1 if not open. */
 struct maps {
@@ -45,6 +46,8 @@ int pin_open(const char *sub, const char *name);
 /* Info on the link pinned under this name. Returns 0, or -errno without a fault: -ENOENT if
  * there is no such pin, -EINVAL if it is not of this enum bpf_link_type. */
 int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret);
+/* The same for a program and its enum bpf_prog_type. */
+int pin_program_info(const char *name, __u32 type, struct bpf_prog_info *ret);
 /* The id of the program of this enum bpf_prog_type that is pinned under this name; 0: none. */
 __u32 pin_program_id(const char *name, __u32 type);
 /* Pins fd, atomically replacing an older pin of this name. */

@@ -4,13 +4,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PREFIX "repair-"
@@ -93,15 +91,13 @@ static int put_on(const struct hook *hook, const char *dir, int dir_fd, uint64_t
 
 static int put_on_all(const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
-	struct stat st;
+	uint64_t id;
+	int fd, err = cgroup_open(dir, &fd, &id);
 
 	if (fd < 0)
-		return 0; /* the cgroup does not exist */
-	if (fstat(fd, &st))
-		err = -errno;
+		return err ? fault(-err, "%s: cannot be opened (%s)", dir, strerror(-err)) : 0;
 	for (size_t i = 0; !err && i < N_HOOKS; i++)
-		err = put_on(&hooks[i], dir, fd, st.st_ino); /* 64 bits: the cgroup id */
+		err = put_on(&hooks[i], dir, fd, id);
 	close(fd);
 	return err;
 }
@@ -221,14 +217,10 @@ static bool is_effective(const struct hook *hook, __u32 wanted, int dir_fd)
 	return false;
 }
 
-bool repair_in_place(const struct repair_programs *programs, const char *dir)
+bool repair_in_place(const struct repair_programs *programs, int dir_fd)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool in_place = fd >= 0;
-
-	for (size_t i = 0; in_place && i < N_HOOKS; i++)
-		in_place = is_effective(&hooks[i], programs->ids[i], fd);
-	if (fd >= 0)
-		close(fd);
-	return in_place;
+	for (size_t i = 0; i < N_HOOKS; i++)
+		if (!is_effective(&hooks[i], programs->ids[i], dir_fd))
+			return false;
+	return true;
 }

@@ -38,8 +38,8 @@ struct repair_programs {
 };
 struct repair_programs repair_programs_read(void);
 
-/* Asks the kernel whether all of them run for the sockets of this cgroup, by links on it or on an
- * ancestor. */
-bool repair_in_place(const struct repair_programs *programs, const char *dir);
+/* Asks the kernel whether all of them run for the sockets of the cgroup whose directory this is, by
+ * links on it or on an ancestor. */
+bool repair_in_place(const struct repair_programs *programs, int dir_fd);
 
 #endif

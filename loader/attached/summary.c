@@ -55,6 +55,30 @@ static int narrow(const struct maps *maps)
 	return write_known(maps, &list);
 }
 
+/* Reads the summary; returns false unless it covers every grant, as far as the watch has seen. */
+static bool read_known(const struct maps *maps, struct mma_summary *ret)
+{
+	struct mma_summary seen;
+
+	return !bpf_map_lookup_elem(maps->summary, &of_loader, ret) &&
+	       !bpf_map_lookup_elem(maps->summary, &of_watch, &seen) &&
+	       ret->state == MMA_SUMMARY_KNOWN && ret->edits == seen.edits;
+}
+
+/* Whether the summary is as narrow as it can be already. This saves reading the whole list, for
+ * which the kernel visits 65 536 buckets, however few have an entry. */
+static bool is_narrow(const struct maps *maps)
+{
+	struct port_grants grants;
+	struct mma_summary list;
+
+	if (observers_missed_edits() || !read_known(maps, &list))
+		return false;
+	grants.highest_listen = list.highest_listen;
+	grants.connects = list.connects;
+	return ports_still_grant(maps->ports, &grants);
+}
+
 void summary_forget(const struct maps *maps)
 {
 	struct mma_summary none = { .state = MMA_SUMMARY_UNKNOWN };
@@ -73,6 +97,8 @@ void summary_narrow(const struct maps *maps)
 		summary_forget(maps);
 		return;
 	}
+	if (is_narrow(maps))
+		return;
 	err = narrow(maps); /* if it fails halfway, anybody may use the list */
 	if (err)
 		detail("allowlist: cannot be summarized (%s)", strerror(-err));
@@ -80,9 +106,7 @@ void summary_narrow(const struct maps *maps)
 
 bool summary_is_known(const struct maps *maps)
 {
-	struct mma_summary list, seen;
+	struct mma_summary list;
 
-	return maps->summary >= 0 && !bpf_map_lookup_elem(maps->summary, &of_loader, &list) &&
-	       !bpf_map_lookup_elem(maps->summary, &of_watch, &seen) &&
-	       list.state == MMA_SUMMARY_KNOWN && list.edits == seen.edits;
+	return maps->summary >= 0 && read_known(maps, &list);
 }

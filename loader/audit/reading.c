@@ -110,11 +110,7 @@ static bool only_on_loopback(const struct audit_report *report, const struct aud
 
 static bool is_mail_port(uint16_t port)
 {
-	static struct port_list mail;
-
-	if (!mail.any)
-		ports_default(&mail);
-	return mail.roles[port];
+	return ports_default()->roles[port];
 }
 
 enum audit_verdict audit_verdict(const struct audit_report *report, const struct audit_row *row)

@@ -43,15 +43,14 @@ static void check_socket_unit(struct checks *checks, const struct check_subject 
 /* The allowlist in force, or the one that --cgroup would begin with. */
 struct list_now {
 	struct maps maps; /* closed if nothing is attached */
-	struct port_list usual;
+	const struct port_list *usual;
 };
 
 static void open_list(struct list_now *ret)
 {
 	bool attached;
 
-	*ret = (struct list_now){ .maps = MAPS_CLOSED };
-	ports_default(&ret->usual);
+	*ret = (struct list_now){ .maps = MAPS_CLOSED, .usual = ports_default() };
 	if (maps_open(&ret->maps, &attached))
 		fault_drop();
 }
@@ -59,7 +58,7 @@ static void open_list(struct list_now *ret)
 static bool may_listen(const struct list_now *list, uint16_t port)
 {
 	uint16_t all = MMA_PORT_ALL;
-	uint8_t roles = list->usual.roles[port];
+	uint8_t roles = list->usual->roles[port];
 
 	if (list->maps.ports >= 0 && bpf_map_lookup_elem(list->maps.ports, &port, &roles) &&
 	    bpf_map_lookup_elem(list->maps.ports, &all, &roles))

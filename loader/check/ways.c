@@ -147,7 +147,7 @@ static void read_services(struct gather *gather)
 	if (attached)
 		read_list(&maps, &gather->ways->ports);
 	else
-		ports_default(&gather->ways->ports);
+		gather->ways->ports = *ports_default();
 	if (subject->there)
 		listeners_read(&gather->here, &subject->tree, &gather->ways->listeners);
 	else if (attached)

@@ -56,15 +56,15 @@ static int add_members(struct members *ret, size_t service, const struct cgroup_
 	return 0;
 }
 
-static int read_members(struct members *ret, size_t service, const struct cgroup_tree *only,
-			struct netns_set *namespaces)
+static int read_members(struct members *ret, size_t service, const struct mount *mount,
+			const struct cgroup_tree *only, struct netns_set *namespaces)
 {
 	struct cgroup_tree tree = { 0 };
 	struct cgroup cgroup;
 	bool there;
 	int err;
 
-	err = cgroup_of_key(&ret->services[service].path, &cgroup, &there);
+	err = cgroup_of_key_on(mount, &ret->services[service].path, &cgroup, &there);
 	if (err || !there)
 		return err;
 	err = cgroup_tree_read(cgroup.dir, &tree);
@@ -102,14 +102,17 @@ int members_read(const struct maps *maps, const struct cgroup *only, struct memb
 		 struct netns_set *namespaces)
 {
 	struct cgroup_tree chosen = { 0 };
+	struct mount mount;
 	int err = only ? cgroup_tree_read(only->dir, &chosen) : 0;
 
 	if (!err)
 		err = services_each(maps, add_member_service, ret);
 	if (ret->n_services)
 		qsort(ret->services, ret->n_services, sizeof(*ret->services), by_service_path);
+	if (!err && ret->n_services)
+		err = cgroup_mount(&mount);
 	for (size_t i = 0; !err && i < ret->n_services; i++)
-		err = read_members(ret, i, only ? &chosen : NULL, namespaces);
+		err = read_members(ret, i, &mount, only ? &chosen : NULL, namespaces);
 	keep_nearest(ret);
 	if (!err && only && !has_service(ret, only))
 		err = fault(ENOENT, "%s: not attached; see --status for what is", only->dir);

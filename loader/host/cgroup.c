@@ -162,6 +162,25 @@ int cgroup_id(const char *dir, uint64_t *ret_id)
 	return 0;
 }
 
+int cgroup_open(const char *dir, int *ret_fd, uint64_t *ret_id)
+{
+	struct stat st;
+
+	*ret_id = 0;
+	*ret_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	if (fstat(*ret_fd, &st)) {
+		int err = -errno;
+
+		close(*ret_fd);
+		*ret_fd = -1;
+		return err;
+	}
+	*ret_id = st.st_ino; /* 64 bits: kernfs_ino() is the id */
+	return 0;
+}
+
 int cgroup_find_id(const char *dir, uint64_t *ret_id)
 {
 	int err = cgroup_id(dir, ret_id);

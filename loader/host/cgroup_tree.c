@@ -5,11 +5,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Makes room for one more; the array doubles at 1, 2, 4, … entries. */
 static void *grow(void *array, size_t n, size_t entry_size)
@@ -28,18 +29,25 @@ static int add_id(struct cgroup_tree *tree, uint64_t id)
 	return 0;
 }
 
-static int add_pids(struct cgroup_tree *tree, const char *dir)
+/* An open failed: 0 if the cgroup is gone in the meantime, else -errno. */
+static int unless_gone(void)
 {
-	char name[PATH_MAX];
+	return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+}
+
+static int add_pids(int dir_fd, struct cgroup_tree *tree)
+{
+	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), err = 0;
 	char line[32];
 	FILE *file;
-	int err = 0;
 
-	if (snprintf(name, sizeof(name), "%s/cgroup.procs", dir) >= (int)sizeof(name))
-		return -ENAMETOOLONG;
-	file = fopen(name, "re");
-	if (!file)
-		return 0; /* gone in the meantime */
+	if (fd < 0)
+		return unless_gone();
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
 	while (!err && fgets(line, sizeof(line), file)) {
 		pid_t *pids = grow(tree->pids, tree->n_pids, sizeof(*pids));
 
@@ -53,55 +61,76 @@ static int add_pids(struct cgroup_tree *tree, const char *dir)
 	return err;
 }
 
-/* kernfs counts a directory's subdirectories in its links, and has no others but the usual two
- * (kernfs_refresh_inode). */
-static bool has_children(const char *dir)
-{
-	struct stat stat;
+static int add_tree(int dir_fd, struct cgroup_tree *tree);
 
-	return lstat(dir, &stat) || stat.st_nlink != 2;
+static int add_child(int dir_fd, const char *name, struct cgroup_tree *tree)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return unless_gone();
+	err = add_tree(fd, tree);
+	close(fd);
+	return err;
 }
 
-static int add_tree(const char *dir, struct cgroup_tree *tree)
+static int add_children(int dir_fd, struct cgroup_tree *tree)
 {
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	struct dirent *entry;
-	uint64_t id;
-	int err;
 	DIR *d;
 
-	err = cgroup_id(dir, &id);
-	if (err || !id)
-		return err;
-	err = add_id(tree, id);
-	if (!err)
-		err = add_pids(tree, dir);
-	if (err || !has_children(dir))
-		return err;
-	d = opendir(dir);
-	if (!d)
-		return 0; /* gone in the meantime */
-	while (!err && (entry = readdir(d))) {
-		char name[PATH_MAX];
-
-		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
-		    !strcmp(entry->d_name, ".."))
-			continue;
-		if (snprintf(name, sizeof(name), "%s/%s", dir, entry->d_name) < (int)sizeof(name))
-			err = add_tree(name, tree);
+	if (fd < 0)
+		return unless_gone();
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
 	}
+	while (!err && (entry = readdir(d)))
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
+		    strcmp(entry->d_name, ".."))
+			err = add_child(dir_fd, entry->d_name, tree);
 	closedir(d);
 	return err;
 }
 
+static int add_tree(int dir_fd, struct cgroup_tree *tree)
+{
+	struct stat st;
+	int err = fstat(dir_fd, &st) ? -errno : 0;
+
+	if (!err)
+		err = add_id(tree, st.st_ino);
+	if (!err)
+		err = add_pids(dir_fd, tree);
+	/* kernfs counts a directory's subdirectories in its links, and has no others but the usual
+	 * two (kernfs_refresh_inode). */
+	return err || st.st_nlink == 2 ? err : add_children(dir_fd, tree);
+}
+
+static int cannot_read(int err, const char *dir)
+{
+	return err ? fault(-err, "%s: cannot be read (%s); run as root", dir, strerror(-err)) : 0;
+}
+
+int cgroup_tree_read_at(int dir_fd, const char *dir, struct cgroup_tree *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return cannot_read(add_tree(dir_fd, ret), dir);
+}
+
 int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
 {
-	int err;
+	uint64_t id;
+	int fd, err = cgroup_open(dir, &fd, &id);
 
 	memset(ret, 0, sizeof(*ret));
-	err = add_tree(dir, ret);
-	if (err)
-		return fault(-err, "%s: cannot be read (%s); run as root", dir, strerror(-err));
-	return 0;
+	if (fd < 0)
+		return cannot_read(err, dir);
+	err = cgroup_tree_read_at(fd, dir, ret);
+	close(fd);
+	return err;
 }
 
 void cgroup_tree_free(struct cgroup_tree *tree)

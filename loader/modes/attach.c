@@ -55,9 +55,7 @@ int attach_run(const struct request *request)
 	attachment.n = request->cgroups.n;
 	attachment.netns = request->netns;
 	attachment.no_repair = request->no_repair;
-	attachment.ports = request->ports;
-	if (!attachment.ports.any)
-		ports_default(&attachment.ports);
+	attachment.ports = request->ports.any ? &request->ports : ports_default();
 	err = attachment_make(&attachment);
 	if (!err)
 		tell(&attachment, request);

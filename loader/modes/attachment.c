@@ -44,7 +44,7 @@ static int add_ports(struct attachment *a)
 
 	if (a->ports_if_empty && !bpf_map_get_next_key(a->maps.ports, NULL, &port))
 		return 0;
-	err = ports_edit(a->maps.ports, &a->ports, ports_added, &a->undo);
+	err = ports_edit(a->maps.ports, a->ports, ports_added, &a->undo);
 	a->ports_edited = !err;
 	return err;
 }
@@ -95,7 +95,7 @@ static void take_back(struct attachment *a)
 		if (a->is_new[i])
 			service_detach(&a->maps, &a->cgroups[i], &was_attached);
 	if (a->ports_edited)
-		ports_undo(a->maps.ports, &a->ports, &a->undo);
+		ports_undo(a->maps.ports, a->ports, &a->undo);
 }
 
 int attachment_make(struct attachment *a)

@@ -15,7 +15,7 @@ struct attachment {
 	struct cgroup *cgroups;
 	size_t n;
 	struct words netns; /* to cover besides those of the cgroups' processes */
-	struct port_list ports; /* to add to the allowlist */
+	const struct port_list *ports; /* to add to the allowlist */
 	bool ports_if_empty; /* but only if it has no entry */
 	bool no_repair;
 

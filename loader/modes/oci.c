@@ -234,7 +234,7 @@ static int attach(struct subject *subject, const struct request *request)
 	int err;
 
 	attachment.cgroups = &subject->cgroup;
-	ports_default(&attachment.ports);
+	attachment.ports = ports_default();
 	err = attachment_make(&attachment);
 	if (!err)
 		finish_attach(subject, request);

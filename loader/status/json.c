@@ -2,7 +2,7 @@
 #include "status/json.h"
 #include "json_text.h"
 #include "report.h"
-#include "status/reading.h"
+#include "status/meaning.h"
 #include "version.h"
 
 #include <errno.h>
@@ -95,9 +95,9 @@ static json_t *connections_json(const struct status_service *service)
 
 static json_t *cgroup_json(const struct status_service *service)
 {
-	if (!service->cgroup.by_id)
-		return json_text(service->cgroup.key.path);
-	return service->by_id_path[0] ? json_text(service->by_id_path) : json_null();
+	if (!cgroup_key_is_id(&service->key))
+		return json_text(service->key.path);
+	return service->by_id_path ? json_text(service->by_id_path) : json_null();
 }
 
 static json_t *container_json(const struct status_service *service)
@@ -113,9 +113,9 @@ static json_t *service_json(const struct status *status, const struct status_ser
 	const char *cover = service->covered_by.path;
 
 	return json_pack("{s:o, s:o, s:o, s:I, s:b, s:b, s:s?, s:o, s:o, s:o, s:o}", "path",
-			 json_text(service->cgroup.key.path), "cgroup", cgroup_json(service),
-			 "container", container_json(service), "id", (json_int_t)service->id,
-			 "alive", service->id != 0, "upgrading", service->upgrading, "repair",
+			 json_text(service->key.path), "cgroup", cgroup_json(service), "container",
+			 container_json(service), "id", (json_int_t)service->id, "alive",
+			 service->id != 0, "upgrading", service->upgrading, "repair",
 			 service->id ? status_repair_word(service) : NULL, "covered_by",
 			 cover[0] ? json_text(cover) : json_null(), "listeners",
 			 listeners_json(status, service), "counters",

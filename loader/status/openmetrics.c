@@ -3,7 +3,7 @@
  * declared by their full names, as node_exporter's textfile collector wants them. "# EOF" is
  * for OpenMetrics parsers; others take it as a comment. */
 #include "status/openmetrics.h"
-#include "status/reading.h"
+#include "status/meaning.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ static size_t utf8_length(const unsigned char *c)
  * JSON. */
 static const char *label(const struct status_service *service, char ret_text[MAX_VALUE])
 {
-	const unsigned char *c = (const unsigned char *)service->cgroup.key.path;
+	const unsigned char *c = (const unsigned char *)service->key.path;
 	size_t used = 0, len;
 
 	for (; *c; c += len ? len : 1) {

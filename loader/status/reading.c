@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void read_ports(const struct maps *maps, struct status *status)
 {
@@ -37,32 +38,52 @@ struct gather {
 	struct cgroup_tree *trees; /* of each service; no ids: its cgroup does not exist */
 };
 
-static int read_service_tree(struct gather *gather, struct status_service *service,
-			     struct cgroup_tree *ret_tree)
+static int read_service_tree(struct gather *gather, struct status_service *service, int dir_fd,
+			     const char *dir, struct cgroup_tree *ret_tree)
 {
 	struct mma_service_ref ref;
-	int err = cgroup_find_id(service->cgroup.dir, &service->id);
+	int err;
 
-	if (err || !service->id)
-		return err;
 	service->upgrading = !bpf_map_lookup_elem(gather->maps->cgroups, &service->id, &ref);
-	service->repair = repair_in_place(&gather->repair, service->cgroup.dir);
-	err = cgroup_tree_read(service->cgroup.dir, ret_tree);
+	service->repair = repair_in_place(&gather->repair, dir_fd);
+	err = cgroup_tree_read_at(dir_fd, dir, ret_tree);
 	return err ? err : netns_add_processes(&gather->namespaces, ret_tree);
 }
 
 /* The key of a service attached by id is not its path, so look that up. */
 static int read_by_id_path(struct status_service *service)
 {
-	bool there = false;
-	uint64_t id;
-	int err = cgroup_find_id(service->cgroup.dir, &id);
+	char path[PATH_MAX];
+	bool there;
+	int err = cgroup_path_of_id(service->id, path, sizeof(path), &there);
 
-	if (!err && id)
-		err = cgroup_path_of_id(id, service->by_id_path, sizeof(service->by_id_path),
-					&there);
-	if (!err && there)
-		service->is_container = container_of_path(service->by_id_path, &service->container);
+	if (err || !there)
+		return err;
+	service->is_container = container_of_path(path, &service->container);
+	service->by_id_path = strdup(path);
+	return service->by_id_path ? 0 : fault(ENOMEM, "services: out of memory");
+}
+
+/* Reads the cgroup, if it exists. */
+static int read_service_cgroup(struct gather *gather, struct status_service *service,
+			       struct cgroup_tree *ret_tree)
+{
+	struct cgroup cgroup;
+	bool there;
+	int fd, err = cgroup_of_key_on(&gather->mount, &service->key, &cgroup, &there);
+
+	if (err || !there)
+		return err;
+	err = cgroup_open(cgroup.dir, &fd, &service->id);
+	if (err)
+		return fault(-err, "%s: cannot be opened (%s)", cgroup.dir, strerror(-err));
+	if (fd < 0)
+		return 0;
+	if (cgroup.by_id)
+		err = read_by_id_path(service);
+	if (!err)
+		err = read_service_tree(gather, service, fd, cgroup.dir, ret_tree);
+	close(fd);
 	return err;
 }
 
@@ -70,19 +91,15 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 {
 	struct gather *gather = data;
 	struct status *status = gather->status;
-	struct status_service service = { 0 }, *list;
+	struct status_service service = { .key = *key }, *list;
 	struct cgroup_tree *trees;
-	bool there;
-	int err = cgroup_of_key_on(&gather->mount, key, &service.cgroup, &there);
+	int err;
 
-	if (!err && there && service.cgroup.by_id)
-		err = read_by_id_path(&service);
 	if (!service_cover(gather->maps, key, &service.covered_by))
 		service.covered_by.path[0] = '\0';
 	service.no_repair = path->flags & MMA_PATH_NO_REPAIR;
 	service.accounts = accounts_of(&status->accounts, path->slot, &service.n_accounts);
-	if (!err)
-		err = service_stats(gather->maps, path->slot, &service.stats);
+	err = service_stats(gather->maps, path->slot, &service.stats);
 	list = realloc(status->services, (status->n_services + 1) * sizeof(*list));
 	if (!list)
 		return fault(ENOMEM, "services: out of memory");
@@ -92,8 +109,8 @@ static int read_service(const struct mma_path_key *key, const struct mma_path *p
 		return fault(ENOMEM, "services: out of memory");
 	gather->trees = trees;
 	trees[status->n_services] = (struct cgroup_tree){ 0 };
-	if (!err && there)
-		err = read_service_tree(gather, &service, &trees[status->n_services]);
+	if (!err)
+		err = read_service_cgroup(gather, &service, &trees[status->n_services]);
 	status->services[status->n_services++] = service;
 	return err;
 }
@@ -214,7 +231,7 @@ static int by_path(const void *a, const void *b)
 {
 	const struct status_service *one = a, *other = b;
 
-	return strcmp(one->cgroup.key.path, other->cgroup.key.path);
+	return strcmp(one->key.path, other->key.path);
 }
 
 static int read_attachment(const struct maps *maps, struct status *status)
@@ -252,121 +269,6 @@ static int read_attachment(const struct maps *maps, struct status *status)
 	return err;
 }
 
-bool status_listens_allowed(const struct status *status, uint16_t port)
-{
-	int roles = status->ports[port];
-
-	if (roles < 0)
-		roles = status->ports[MMA_PORT_ALL];
-	return roles > 0 && (roles & MMA_ROLE_LISTEN);
-}
-
-int status_open_roles(const struct status *status, const struct status_netns *netns, int port)
-{
-	int roles = status->ports[port];
-
-	if (roles < 0)
-		return MMA_ROLE_NONE;
-	if (port != MMA_PORT_ALL && netns->unprivileged_port >= 0 &&
-	    port < netns->unprivileged_port)
-		roles &= MMA_ROLE_CONNECT;
-	return roles & MMA_ROLE_BOTH;
-}
-
-/* Where an interface lacks strip, ports off the list speak MPTCP. */
-static bool strip_is_everywhere(const struct status *status)
-{
-	for (size_t i = 0; i < status->n_netns; i++)
-		if (status->netns[i].reachable && status->netns[i].strip.uncovered)
-			return false;
-	return true;
-}
-
-/* How to start a container of this engine so that it is attached. */
-static const char *way_of(const char *engine)
-{
-	static const struct {
-		const char *engine, *way;
-	} ways[] = {
-		{ "docker", "--runtime mptcp-mail" },
-		{ "podman", "--annotation mptcp-mail-attach=1" },
-		{ "cri-o", "the annotation mptcp-mail-attach=1" },
-		{ "containerd", "the runtime /etc/mptcp-mail-attach/runtime" },
-		{ "lxc", "lxc.hook.start-host" },
-	};
-
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		if (!strcmp(ways[i].engine, engine))
-			return ways[i].way;
-	return "a namespace that lasts";
-}
-
-/* Why a TCP listener in another namespace than ours did not become MPTCP, if the service has
- * sockets that stayed TCP because their namespace was not covered; else NULL. */
-static const char *uncovered_reason(const struct status *status,
-				    const struct status_service *service,
-				    const struct listener *listener)
-{
-	static char text[2 * CONTAINER_ID_SIZE + 128];
-	struct container_name name;
-	char path[PATH_MAX];
-	bool there = false;
-
-	if (!status->n_netns || listener->netns == status->netns[0].cookie ||
-	    !service->stats.counters[MMA_KEPT_UNCOVERED])
-		return NULL;
-	if (cgroup_path_of_id(listener->cgroup, path, sizeof(path), &there))
-		fault_drop();
-	if (there && container_of_path(path, &name))
-		snprintf(
-			text, sizeof(text),
-			"made in a network namespace that was not covered; start container %s with %s",
-			name.id, way_of(name.engine));
-	else
-		snprintf(
-			text, sizeof(text),
-			"made in a network namespace that was not covered; run --refresh, then restart it");
-	return text;
-}
-
-const char *status_listener_reason(const struct status *status,
-				   const struct status_service *service,
-				   const struct listener *listener)
-{
-	static char text[2 * MMA_PATH_SIZE];
-	const char *name = strrchr(service->cgroup.key.path, '/');
-
-	if (!listener->mptcp && !service->upgrading)
-		return "its cgroup is not attached; run --refresh, then restart it";
-	if (!listener->mptcp && uncovered_reason(status, service, listener))
-		return uncovered_reason(status, service, listener);
-	if (!listener->mptcp && listener->right == SOCKET_RIGHT_NEVER &&
-	    service->stats.counters[MMA_KEPT_NO_PORT]) {
-		if (!status_listens_allowed(status, listener->port))
-			return "not on the list, and its process may not bind a listed port";
-		return "its process may not bind this port itself, so its sockets stay TCP; "
-		       "give it CAP_NET_BIND_SERVICE (AmbientCapabilities=)";
-	}
-	if (!listener->mptcp) {
-		snprintf(text, sizeof(text),
-			 "made before the attach, or while MPTCP was off; restart %s",
-			 name ? name + 1 : "it");
-		return text;
-	}
-	if (status_listens_allowed(status, listener->port))
-		return "";
-	if (!strip_is_everywhere(status))
-		return "not on the list, which is not enforced everywhere; run --refresh";
-	return "not on the list: connections are TCP";
-}
-
-const char *status_repair_word(const struct status_service *service)
-{
-	if (service->repair)
-		return "on";
-	return service->no_repair ? "off" : "missing";
-}
-
 int status_read(struct status *ret)
 {
 	struct maps maps = MAPS_CLOSED;
@@ -388,10 +290,16 @@ int status_read(struct status *ret)
 	return err;
 }
 
+static void service_free(struct status_service *service)
+{
+	listeners_free(&service->listeners);
+	free(service->by_id_path);
+}
+
 void status_free(struct status *status)
 {
 	for (size_t i = 0; i < status->n_services; i++)
-		listeners_free(&status->services[i].listeners);
+		service_free(&status->services[i]);
 	free(status->services);
 	free(status->netns);
 	accounts_free(&status->accounts);

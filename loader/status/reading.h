@@ -13,9 +13,9 @@
 #include "status/names.h"
 
 struct status_service {
-	struct cgroup cgroup;
+	struct mma_path_key key;
 	uint64_t id; /* 0: the cgroup does not exist */
-	char by_id_path[PATH_MAX]; /* the path of a cgroup attached by id, or "" */
+	char *by_id_path; /* the path of a cgroup attached by id, or NULL */
 	bool is_container; /* according to that path */
 	struct container_name container;
 	bool upgrading; /* its id is in `cgroups` now */
@@ -61,20 +61,5 @@ struct status {
  * both cases the caller frees ret with status_free(). */
 int status_read(struct status *ret);
 void status_free(struct status *status);
-
-/* Whether the allowlist allows listening on this port. */
-bool status_listens_allowed(const struct status *status, uint16_t port);
-
-/* The roles that the allowlist grants for the port (MMA_PORT_ALL: every port) and that any process
- * of this namespace can use. If there is one, every socket of a service there is upgraded. */
-int status_open_roles(const struct status *status, const struct status_netns *netns, int port);
-
-/* Why this listener does not behave as expected, or "". */
-const char *status_listener_reason(const struct status *status,
-				   const struct status_service *service,
-				   const struct listener *listener);
-
-/* Whether repair is on a cgroup that exists: "on", "off" (--no-repair), or "missing". */
-const char *status_repair_word(const struct status_service *service);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status/text.h"
 #include "report.h"
-#include "status/reading.h"
+#include "status/meaning.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -164,8 +164,8 @@ static void print_name(const struct status_service *service)
 		printf("\ncontainer %s (%s)\n", visible(service->container.id, name, sizeof(name)),
 		       service->container.engine);
 	else
-		printf("\n%s\n", visible(service->cgroup.key.path, name, sizeof(name)));
-	if (service->by_id_path[0])
+		printf("\n%s\n", visible(service->key.path, name, sizeof(name)));
+	if (service->by_id_path)
 		printf("  %s\n", visible(service->by_id_path, name, sizeof(name)));
 }
 

@@ -120,7 +120,7 @@ def test_page_has_every_exit_code(page):
 
 
 def test_page_has_the_default_ports(page):
-    array = re.search(r"ports_default\(.*?\{\s*([\d,\s]+)\}", text("loader/ports.c"), re.S).group(1)
+    array = re.search(r"mail\[\] = \{\s*([\d,\s]+)\}", text("loader/ports.c"), re.S).group(1)
     default = re.findall(r"\d+", array)
     described = re.search(r"default list is added: (.*?)for listening", page, re.S).group(1)
     assert re.findall(r"\d+", described) == default

@@ -229,16 +229,15 @@ static void lists_unite(void **state)
 static void default_list(void **state)
 {
 	static const uint16_t mail[] = { 25, 110, 143, 465, 587, 993, 995 };
+	const struct port_list *usual = ports_default();
 	size_t next = 0;
 
 	(void)state;
-	memset(&list, 0, sizeof(list));
-	ports_default(&list);
-	assert_true(list.any);
+	assert_true(usual->any);
 	for (uint32_t port = 0; port < MMA_MAX_PORTS; port++) {
 		bool in = next < ARRAY_SIZE(mail) && mail[next] == port;
 
-		assert_int_equal(list.roles[port], in ? L : 0);
+		assert_int_equal(usual->roles[port], in ? L : 0);
 		next += in;
 	}
 }

@@ -7,11 +7,11 @@ import errno
 import os
 import struct
 
-_SYS_BPF = {"x86_64": 321, "aarch64": 280, "s390x": 351}[os.uname().machine]
+SYS_BPF = {"x86_64": 321, "aarch64": 280, "s390x": 351}[os.uname().machine]
 _libc = ctypes.CDLL(None, use_errno=True)
 
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4
-MAP_CREATE, OBJ_PIN, OBJ_GET, MAP_UPDATE_BATCH = 0, 6, 7, 26
+MAP_CREATE, OBJ_PIN, OBJ_GET, MAP_LOOKUP_BATCH, MAP_UPDATE_BATCH = 0, 6, 7, 24, 26
 PROG_NEXT_ID, MAP_NEXT_ID, PROG_BY_ID, LINK_NEXT_ID = 11, 12, 13, 31
 
 PINS = "/sys/fs/bpf/mptcp-mail"
@@ -20,7 +20,7 @@ PINS = "/sys/fs/bpf/mptcp-mail"
 def bpf(cmd, attr):
     """The raw call; attr is a bytearray, which the kernel may write to."""
     buf = (ctypes.c_char * len(attr)).from_buffer(attr)
-    ret = _libc.syscall(_SYS_BPF, cmd, buf, len(attr))
+    ret = _libc.syscall(SYS_BPF, cmd, buf, len(attr))
     if ret < 0:
         err = ctypes.get_errno()
         raise OSError(err, os.strerror(err))

@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import errno
 import itertools
+import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -16,8 +18,10 @@ import threading
 
 import pytest
 
+from bpfsys import MAP_LOOKUP_BATCH
 from mma import (HERE, MPTCP, PINS, TCP, Map, _tool, attach, check, counters, fork, inside, join, mma, netns_status,
-                 port_key, run, service, so_protocol, status, sysctl, unshare, without_function)
+                 port_key, run, service, so_protocol, status, sysctl, unshare, wait_until, without_function)
+from syscalls import BPF, calls_of
 
 NOBODY = 65534
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
@@ -265,6 +269,59 @@ def test_ten_thousand_edits_under_load(cgroup, invariant, preemption):
         missed, narrowed = inside(edit, cgroup=cgroup)
     assert missed == 0
     assert narrowed > 2, "the loader narrowed meanwhile, or this shows nothing"
+
+
+def reads_list(*args):
+    """Whether this attach reads the whole list."""
+    return any(call[:2] == (BPF, MAP_LOOKUP_BATCH) for call in calls_of([_tool(), "-q", *args]))
+
+
+@pytest.mark.parametrize("ports, reads", [("25/listen", False), ("25,993/listen", False), ("8025/listen", False),
+                                          ("all/listen", False), ("all", False), ("65535/listen", False),
+                                          ("25/listen,2625/connect", True)])
+def test_a_list_that_is_as_known_is_not_read(cgroup, ports, reads):
+    """Only if a port that is not for mail may connect can a few look-ups not tell."""
+    attach(cgroup, "--port", ports)
+    assert reads_list("--cgroup", cgroup, "--port", ports) is reads
+
+
+@pytest.mark.parametrize("ports, key", [("25/listen,8025/listen", 8025), ("25", 25), ("all/listen", 0), ("all/connect", 0),
+                                        ("65535/listen", 65535), ("25/listen,2625/connect", 2625)])
+def test_withdrawn_by_bpftool(cgroup, ports, key):
+    """The next attach notices, which finds all else in place."""
+    attach(cgroup, "--port", ports)
+    assert nobodys(cgroup) == MPTCP
+    with Map("ports") as entries:
+        entries[key] = 0
+    assert nobodys(cgroup) == MPTCP, "what takes away needs no haste"
+    attach(cgroup, "--port", "24/listen")
+    assert nobodys(cgroup) == TCP
+
+
+def test_an_edit_may_have_been_missed(cgroup, preemption):
+    """The kernel skipped the second program, perhaps the first one, too. So the list is read."""
+    preemption.mode = "full"
+    attach(cgroup)
+    assert not reads_list("--cgroup", cgroup)
+
+    def edit():
+        os.sched_setaffinity(0, {0})
+        with Map("ports") as ports:
+            while True:
+                ports[25] = 1
+
+    def edit_in_between():
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setaffinity(0, {0})
+        with Map("ports") as ports:
+            for n in itertools.count():
+                select.select([], [], [], 0.0001 + n % 97 * 1e-6)
+                ports[25] = 1
+
+    with background(edit), background(edit_in_between):
+        wait_until(lambda: json.loads(run(["bpftool", "-j", "prog", "show", "pinned", f"{PINS}/progs/watch_list_2"]).out)
+                   .get("recursion_misses"), "watch_list_2 is skipped", seconds=60)
+    assert reads_list("--cgroup", cgroup)
 
 
 def test_nobody_watches(cgroup):
