@@ -59,6 +59,9 @@ OBJ     := $(SRC:loader/%.c=$(BUILD)/loader/%.o)
 START_OBJ := $(BUILD)/start/start.o $(addprefix $(BUILD)/loader/,host/leave.o systemd/timespan.o)
 MADE    := $(BUILD)/mma.skel.h $(BUILD)/audit.skel.h $(BUILD)/build_id.h $(BUILD)/version.h
 
+# bpftool writes its output also when it fails.
+.DELETE_ON_ERROR:
+
 .PHONY: all
 all: $(BIN) $(START)
 

@@ -177,8 +177,8 @@ static int resolve_from_root(const char *arg, const char *path, struct cgroup *r
 			return resolve_in(arg, &mount, below, ret);
 	}
 	return fault_usage(
-		"%s: not inside a cgroup2 mount; pass a path inside it, such as /sys/fs/cgroup/system.slice/postfix.service",
-		arg);
+		"%s: not inside a cgroup2 mount; pass a path inside it, such as %s/system.slice/postfix.service",
+		arg, mount.point);
 }
 
 /* A unit's name alone is hardly ever a cgroup in the root: refuse it if the unit has its cgroup

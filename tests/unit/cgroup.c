@@ -75,9 +75,10 @@ static const struct good {
 	  "/machine.slice/c1/svc", FS "/svc" },
 };
 
-#define NOT_INSIDE                                             \
+#define NOT_INSIDE_SUCH_AS(mount)                              \
 	": not inside a cgroup2 mount; pass a path inside it," \
-	" such as /sys/fs/cgroup/system.slice/postfix.service"
+	" such as " mount "/system.slice/postfix.service"
+#define NOT_INSIDE NOT_INSIDE_SUCH_AS(FS)
 #define IS_ROOT ": the root of the hierarchy is the whole host; name the cgroup of a service"
 #define DOTS ": \"..\" is not accepted in a cgroup's path; write it out"
 #define ON_V1 ": on a cgroup v1 hierarchy; give the path inside the cgroup2 mount"
@@ -116,7 +117,7 @@ static const struct bad {
 	  "ControlGroup=" SERVICE ": not a path; give what follows ControlGroup=" },
 	{ "one that is gone, of /proc/PID/cgroup", UNIFIED, "", SERVICE " (deleted)", 2,
 	  SERVICE " (deleted): not a path; leave out \"(deleted)\"" },
-	{ "the hybrid layout's tmpfs", HYBRID, "", FS "/a", 2, FS "/a" NOT_INSIDE },
+	{ "the hybrid layout's tmpfs", HYBRID, "", FS "/a", 2, FS "/a" NOT_INSIDE_SUCH_AS(FS "/unified") },
 	{ "cgroup v1", HYBRID, "", FS "/pids/a", 2, FS "/pids/a" ON_V1 },
 	{ "the root of cgroup v1", HYBRID, "", FS "/pids", 2, FS "/pids" ON_V1 },
 	{ "no cgroup2, relative", V1, "", "a", 1, NO_CGROUP2 },
