@@ -23,7 +23,7 @@ FLOORS = (
 GROUND = len(FLOORS) - 1
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 VIEWS = "text", "json", "openmetrics"
-READINGS = "reading", "results"  # what a view may include from its room
+READINGS = "reading", "results", "meaning"  # what a view may include from its room
 
 # C as formatted by clang-format: a function's type and name, and the rest of its definition.
 NAME, BODY = r"[\w \*]*?\b(\w+)\(", r"[^;{}]*\)\n\{"
