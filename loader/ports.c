@@ -261,7 +261,7 @@ static int read_entry(int map_fd, uint16_t port, int *ret_entry)
 	return err == -ENOENT ? 0 : err;
 }
 
-static bool grants(int map_fd, uint16_t port, uint8_t role)
+static bool has_role(int map_fd, uint16_t port, uint8_t role)
 {
 	int own;
 
@@ -271,9 +271,9 @@ static bool grants(int map_fd, uint16_t port, uint8_t role)
 static bool still_connects(int map_fd)
 {
 	for (size_t i = 0; i < N_MAIL; i++)
-		if (grants(map_fd, mail[i], MMA_ROLE_CONNECT))
+		if (has_role(map_fd, mail[i], MMA_ROLE_CONNECT))
 			return true;
-	return grants(map_fd, MMA_PORT_ALL, MMA_ROLE_CONNECT);
+	return has_role(map_fd, MMA_PORT_ALL, MMA_ROLE_CONNECT);
 }
 
 bool ports_still_grant(int map_fd, const struct port_grants *before)
@@ -282,8 +282,8 @@ bool ports_still_grant(int map_fd, const struct port_grants *before)
 
 	if (before->connects && !still_connects(map_fd))
 		return false;
-	return !highest || grants(map_fd, highest, MMA_ROLE_LISTEN) ||
-	       (highest == UINT16_MAX && grants(map_fd, MMA_PORT_ALL, MMA_ROLE_LISTEN));
+	return !highest || has_role(map_fd, highest, MMA_ROLE_LISTEN) ||
+	       (highest == UINT16_MAX && has_role(map_fd, MMA_PORT_ALL, MMA_ROLE_LISTEN));
 }
 
 /* The first port of the list that is not below this one; MMA_MAX_PORTS: none. */

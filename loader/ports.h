@@ -31,8 +31,8 @@ struct port_grants {
 /* 0 or -errno. */
 int ports_grants(int map_fd, struct port_grants *ret);
 
-/* Whether a map that grants no more than before grants as much, as far as a few lookups show:
- * false also if only a port that is not for mail may connect. */
+/* Whether the map still grants all of `before`, given that it grants no more. May wrongly be
+ * false if only ports that are not for mail may connect. */
 bool ports_still_grant(int map_fd, const struct port_grants *before);
 
 /*

@@ -70,26 +70,37 @@ struct pin pin_path(const char *sub, const char *name)
  * kernels have none of our pins). */
 static int pin_dir = -1;
 
-/* The directory may be another one from now on. */
-static void forget_dir(void)
+static void close_dir(void)
 {
 	if (pin_dir >= 0)
 		close(pin_dir);
 	pin_dir = -1;
 }
 
-/* Returns an fd or -errno. */
-static int get_pinned(const char *sub, const char *name)
+static int get_below(const char *name)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_PATH_FD);
-	struct pin pin = pin_path(sub, name);
 
 	if (pin_dir < 0)
 		pin_dir = open(MMA_PIN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (pin_dir < 0)
 		return -errno;
 	opts.path_fd = pin_dir;
-	return bpf_obj_get_opts(pin.path + strlen(MMA_PIN_DIR "/"), &opts);
+	return bpf_obj_get_opts(name, &opts);
+}
+
+/* Returns an fd or -errno. */
+static int get_pinned(const char *sub, const char *name)
+{
+	struct pin pin = pin_path(sub, name);
+	const char *below = pin.path + strlen(MMA_PIN_DIR "/");
+	bool was_open = pin_dir >= 0;
+	int fd = get_below(below);
+
+	if (fd != -ENOENT || !was_open)
+		return fd;
+	close_dir(); /* other runs may have removed the directory and made it anew */
+	return get_below(below);
 }
 
 static const char *read_only_remedy(int err)
@@ -119,7 +130,6 @@ int pins_prepare(void)
 {
 	int err = bpffs_need();
 
-	forget_dir();
 	if (!err)
 		err = make_dir(MMA_PIN_DIR);
 	if (!err)
@@ -193,7 +203,6 @@ int maps_open(struct maps *ret, bool *ret_attached)
 	bool complete;
 	int err = bpffs_look(&complete);
 
-	forget_dir();
 	if (!err)
 		err = check_abi();
 	for (size_t i = 0; i < N_KINDS && !err; i++) {
@@ -215,6 +224,7 @@ void maps_close(struct maps *maps)
 			close(*fd);
 		*fd = -1;
 	}
+	close_dir();
 }
 
 int pin_open(const char *sub, const char *name)

@@ -95,7 +95,7 @@ static int put_on_all(const char *dir)
 	int fd, err = cgroup_open(dir, &fd, &id);
 
 	if (fd < 0)
-		return err ? fault(-err, "%s: cannot be opened (%s)", dir, strerror(-err)) : 0;
+		return err;
 	for (size_t i = 0; !err && i < N_HOOKS; i++)
 		err = put_on(&hooks[i], dir, fd, id);
 	close(fd);

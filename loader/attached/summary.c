@@ -65,8 +65,8 @@ static bool read_known(const struct maps *maps, struct mma_summary *ret)
 	       ret->state == MMA_SUMMARY_KNOWN && ret->edits == seen.edits;
 }
 
-/* Whether the summary is as narrow as it can be already. This saves reading the whole list, for
- * which the kernel visits 65 536 buckets, however few have an entry. */
+/* Whether the summary is already as narrow as it can be. Reading the list takes long: the kernel
+ * visits 65 536 buckets, however few have an entry. */
 static bool is_narrow(const struct maps *maps)
 {
 	struct port_grants grants;
@@ -97,11 +97,15 @@ void summary_narrow(const struct maps *maps)
 		summary_forget(maps);
 		return;
 	}
-	if (is_narrow(maps))
-		return;
 	err = narrow(maps); /* if it fails halfway, anybody may use the list */
 	if (err)
 		detail("allowlist: cannot be summarized (%s)", strerror(-err));
+}
+
+void summary_check(const struct maps *maps)
+{
+	if (maps->summary < 0 || !observer_is_attached(OBSERVER_LIST) || !is_narrow(maps))
+		summary_narrow(maps);
 }
 
 bool summary_is_known(const struct maps *maps)

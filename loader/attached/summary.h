@@ -13,6 +13,10 @@
  */
 void summary_narrow(const struct maps *maps);
 
+/* The same, but does not read the list if the summary is up to date as far as a few lookups
+ * show. */
+void summary_check(const struct maps *maps);
+
 /* From now until summary_narrow(), anybody may use the list. Call it before the programs that
  * watch the list are detached. */
 void summary_forget(const struct maps *maps);

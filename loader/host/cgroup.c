@@ -162,30 +162,37 @@ int cgroup_id(const char *dir, uint64_t *ret_id)
 	return 0;
 }
 
+int cgroup_unreadable(const char *dir, int err)
+{
+	return fault(err, "%s: cannot be read (%s); %s", dir, strerror(err),
+		     err == EMFILE || err == ENFILE ? "raise the limits: ulimit -Hn"
+						    : "run as root");
+}
+
 int cgroup_open(const char *dir, int *ret_fd, uint64_t *ret_id)
 {
 	struct stat st;
+	int err;
 
 	*ret_id = 0;
 	*ret_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*ret_fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	if (fstat(*ret_fd, &st)) {
-		int err = -errno;
-
-		close(*ret_fd);
-		*ret_fd = -1;
-		return err;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : cgroup_unreadable(dir, errno);
+	if (!fstat(*ret_fd, &st)) {
+		*ret_id = st.st_ino; /* 64 bits: kernfs_ino() is the id */
+		return 0;
 	}
-	*ret_id = st.st_ino; /* 64 bits: kernfs_ino() is the id */
-	return 0;
+	err = errno;
+	close(*ret_fd);
+	*ret_fd = -1;
+	return cgroup_unreadable(dir, err);
 }
 
 int cgroup_find_id(const char *dir, uint64_t *ret_id)
 {
 	int err = cgroup_id(dir, ret_id);
 
-	return err ? fault(-err, "%s: its id cannot be read (%s)", dir, strerror(-err)) : 0;
+	return err ? cgroup_unreadable(dir, -err) : 0;
 }
 
 uint64_t cgroup_level_bit(const struct mma_path_key *key)

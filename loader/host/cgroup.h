@@ -55,8 +55,11 @@ int cgroup_of_process(const char *proc_file, struct cgroup *ret, char *ret_path,
  * or -errno; -ENOENT if it does not exist. */
 int cgroup_by_id(struct cgroup *cgroup);
 
+/* The fault "cannot be read", with its remedy. */
+int cgroup_unreadable(const char *dir, int err);
+
 /* Opens a cgroup's directory. ret_fd: -1 if there is none; the caller closes it. ret_id: the
- * cgroup's id, else 0. Returns 0 or -errno. */
+ * cgroup's id, else 0. Returns 0 or a fault. */
 int cgroup_open(const char *dir, int *ret_fd, uint64_t *ret_id);
 
 /* Reads the id of the cgroup in this directory; 0 if there is none. Returns 0 or -errno. */

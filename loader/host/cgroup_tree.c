@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/cgroup_tree.h"
 #include "host/cgroup.h"
-#include "report.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,10 @@ static int add_id(struct cgroup_tree *tree, uint64_t id)
 	return 0;
 }
 
-/* An open failed: 0 if the cgroup is gone in the meantime, else -errno. */
+/* Deeper cgroups have no path that fits in PATH_MAX. */
+#define MAX_DEPTH (PATH_MAX / 2)
+
+/* An open failed: 0 if the cgroup has gone meanwhile, else -errno. */
 static int unless_gone(void)
 {
 	return errno == ENOENT || errno == ENODEV ? 0 : -errno;
@@ -61,63 +64,62 @@ static int add_pids(int dir_fd, struct cgroup_tree *tree)
 	return err;
 }
 
-static int add_tree(int dir_fd, struct cgroup_tree *tree);
+static int add_tree(int dir_fd, unsigned int depth, struct cgroup_tree *tree);
 
-static int add_child(int dir_fd, const char *name, struct cgroup_tree *tree)
+static int add_children(DIR *dir, unsigned int depth, struct cgroup_tree *tree)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
-
-	if (fd < 0)
-		return unless_gone();
-	err = add_tree(fd, tree);
-	close(fd);
-	return err;
-}
-
-static int add_children(int dir_fd, struct cgroup_tree *tree)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	struct dirent *entry;
-	DIR *d;
+	int err = 0;
 
-	if (fd < 0)
-		return unless_gone();
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
+	while (!err && (entry = readdir(dir))) {
+		int fd;
+
+		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
+		    !strcmp(entry->d_name, ".."))
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = fd < 0 ? unless_gone() : add_tree(fd, depth + 1, tree);
 	}
-	while (!err && (entry = readdir(d)))
-		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
-		    strcmp(entry->d_name, ".."))
-			err = add_child(dir_fd, entry->d_name, tree);
-	closedir(d);
 	return err;
 }
 
-static int add_tree(int dir_fd, struct cgroup_tree *tree)
+/* Closes dir_fd. The processes come first: one that moves into a new child meanwhile is found
+ * there. */
+static int add_tree(int dir_fd, unsigned int depth, struct cgroup_tree *tree)
 {
+	int err = add_pids(dir_fd, tree);
 	struct stat st;
-	int err = fstat(dir_fd, &st) ? -errno : 0;
+	DIR *dir;
 
+	if (!err && fstat(dir_fd, &st))
+		err = -errno;
 	if (!err)
 		err = add_id(tree, st.st_ino);
-	if (!err)
-		err = add_pids(dir_fd, tree);
 	/* kernfs counts a directory's subdirectories in its links, and has no others but the usual
 	 * two (kernfs_refresh_inode). */
-	return err || st.st_nlink == 2 ? err : add_children(dir_fd, tree);
-}
-
-static int cannot_read(int err, const char *dir)
-{
-	return err ? fault(-err, "%s: cannot be read (%s); run as root", dir, strerror(-err)) : 0;
+	if (err || st.st_nlink == 2 || depth == MAX_DEPTH) {
+		close(dir_fd);
+		return err;
+	}
+	dir = fdopendir(dir_fd);
+	if (!dir) {
+		close(dir_fd);
+		return -ENOMEM;
+	}
+	err = add_children(dir, depth, tree);
+	closedir(dir);
+	return err;
 }
 
 int cgroup_tree_read_at(int dir_fd, const char *dir, struct cgroup_tree *ret)
 {
+	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : 0;
+
 	memset(ret, 0, sizeof(*ret));
-	return cannot_read(add_tree(dir_fd, ret), dir);
+	if (!err)
+		err = add_tree(fd, 0, ret);
+	return err ? cgroup_unreadable(dir, -err) : 0;
 }
 
 int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
@@ -127,7 +129,7 @@ int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	if (fd < 0)
-		return cannot_read(err, dir);
+		return err;
 	err = cgroup_tree_read_at(fd, dir, ret);
 	close(fd);
 	return err;

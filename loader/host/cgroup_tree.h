@@ -16,10 +16,10 @@ struct cgroup_tree {
 	size_t n_pids;
 };
 
-/* Reads the tree below dir; leaves out cgroups that go in the meantime. The caller frees it
+/* Reads the tree below dir; leaves out cgroups that go meanwhile. The caller frees it
  * with cgroup_tree_free(), even after a failure. */
 int cgroup_tree_read(const char *dir, struct cgroup_tree *ret);
-/* The same for a directory that is open; faults name it dir. */
+/* The same for a directory that is open, once; faults name it dir. */
 int cgroup_tree_read_at(int dir_fd, const char *dir, struct cgroup_tree *ret);
 void cgroup_tree_free(struct cgroup_tree *tree);
 bool cgroup_tree_has(const struct cgroup_tree *tree, uint64_t id);

@@ -3,6 +3,7 @@
 #include "attached/programs.h"
 #include "attached/repair.h"
 #include "attached/strip_cover.h"
+#include "attached/summary.h"
 #include "attached/teardown.h"
 #include "modes/session.h"
 #include "report.h"
@@ -69,7 +70,8 @@ static int attach_all(struct attachment *a)
 
 static void tidy(const struct attachment *a)
 {
-	session_tidy(&a->maps);
+	session_sweep(&a->maps);
+	summary_check(&a->maps); /* a service is waiting for this */
 	if (a->programs)
 		session_tidy_services(&a->maps);
 }

@@ -54,12 +54,17 @@ static void note_failure(int err)
 			"not everything that is no longer in use could be removed; the next run tries again");
 }
 
-void session_tidy(const struct maps *maps)
+void session_sweep(const struct maps *maps)
 {
 	note_failure(services_sweep_by_id(maps));
 	note_failure(strip_sweep(maps));
 	note_failure(repair_sweep(maps));
 	note_failure(pins_sweep());
+}
+
+void session_tidy(const struct maps *maps)
+{
+	session_sweep(maps);
 	summary_narrow(maps);
 }
 

@@ -16,10 +16,11 @@ int session_begin(struct maps *ret, bool *ret_attached);
 int session_cgroups(const struct request *request, struct cgroup **ret);
 
 /* Detaches removed containers; unpins the links of removed interfaces, namespaces and cgroups,
- * and what killed runs left. Then summarizes the final allowlist for upgrade. The run's own
- * work is done, so a failure is only a note. */
+ * and what killed runs left. The run's own work is done, so a failure is only a note. */
+void session_sweep(const struct maps *maps);
+/* The same; then summarizes the final allowlist for upgrade. */
 void session_tidy(const struct maps *maps);
-/* The same for entries of removed cgroups. */
+/* Sweeps entries of removed cgroups. */
 void session_tidy_services(const struct maps *maps);
 
 /* For a mode with other work: puts strip back in place, and first, on every interface of each

@@ -12,7 +12,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,10 +74,8 @@ static int read_service_cgroup(struct gather *gather, struct status_service *ser
 	if (err || !there)
 		return err;
 	err = cgroup_open(cgroup.dir, &fd, &service->id);
-	if (err)
-		return fault(-err, "%s: cannot be opened (%s)", cgroup.dir, strerror(-err));
 	if (fd < 0)
-		return 0;
+		return err;
 	if (cgroup.by_id)
 		err = read_by_id_path(service);
 	if (!err)

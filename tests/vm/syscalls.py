@@ -9,7 +9,7 @@ import invariant as rule2
 from bpfsys import SYS_BPF as BPF
 from mma import HERE, MPTCP, PINS, _tool, listen, make_socket, map_dict, mma, run, so_protocol, status, try_connection
 
-NAME_TO_HANDLE_AT, WRITE = 303, 1  # numbers of x86's asm/unistd_64.h
+NAME_TO_HANDLE_AT, OPENAT, WRITE = 303, 257, 1  # numbers of x86's asm/unistd_64.h
 EXTENT = os.environ.get("MMA_KILL", "thorough")  # or each, or short
 
 

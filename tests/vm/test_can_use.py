@@ -273,14 +273,16 @@ def test_ten_thousand_edits_under_load(cgroup, invariant, preemption):
 
 def reads_list(*args):
     """Whether this attach reads the whole list."""
-    return any(call[:2] == (BPF, MAP_LOOKUP_BATCH) for call in calls_of([_tool(), "-q", *args]))
+    calls = calls_of([_tool(), "-q", *args])
+    assert calls[-1][1] == 0, "exit_group(0)"
+    return any(call[:2] == (BPF, MAP_LOOKUP_BATCH) for call in calls)
 
 
 @pytest.mark.parametrize("ports, reads", [("25/listen", False), ("25,993/listen", False), ("8025/listen", False),
                                           ("all/listen", False), ("all", False), ("65535/listen", False),
                                           ("25/listen,2625/connect", True)])
 def test_a_list_that_is_as_known_is_not_read(cgroup, ports, reads):
-    """Only if a port that is not for mail may connect can a few look-ups not tell."""
+    """Only if a port that is not for mail may connect can a few lookups not tell."""
     attach(cgroup, "--port", ports)
     assert reads_list("--cgroup", cgroup, "--port", ports) is reads
 
@@ -288,7 +290,7 @@ def test_a_list_that_is_as_known_is_not_read(cgroup, ports, reads):
 @pytest.mark.parametrize("ports, key", [("25/listen,8025/listen", 8025), ("25", 25), ("all/listen", 0), ("all/connect", 0),
                                         ("65535/listen", 65535), ("25/listen,2625/connect", 2625)])
 def test_withdrawn_by_bpftool(cgroup, ports, key):
-    """The next attach notices, which finds all else in place."""
+    """The next attach notices, although everything else is in place."""
     attach(cgroup, "--port", ports)
     assert nobodys(cgroup) == MPTCP
     with Map("ports") as entries:
@@ -322,6 +324,19 @@ def test_an_edit_may_have_been_missed(cgroup, preemption):
         wait_until(lambda: json.loads(run(["bpftool", "-j", "prog", "show", "pinned", f"{PINS}/progs/watch_list_2"]).out)
                    .get("recursion_misses"), "watch_list_2 is skipped", seconds=60)
     assert reads_list("--cgroup", cgroup)
+
+
+def test_refresh_always_reads_the_list(cgroup):
+    """Whatever the summary says, and whoever wrote the entry: a BPF program's edits are not noticed."""
+    attach(cgroup)
+    with Map("ports") as ports, Map("summary") as summary:
+        before = summary.get(0)
+        ports[4190] = 1
+        assert nobodys(cgroup) == MPTCP
+        summary[0] = (summary.get(1)[0], *before[1:])
+    assert nobodys(cgroup) == TCP, "as if it had not been noticed"
+    mma("--refresh", check=True)
+    assert nobodys(cgroup) == MPTCP
 
 
 def test_nobody_watches(cgroup):

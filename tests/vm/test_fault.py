@@ -4,7 +4,7 @@ one line. In both cases the server works, rule 2 holds and the next run repairs 
 
 MMA_KILL=thorough, the default: each call with each error, which takes hours. The other two take
 the first call of each kind (a system call, a command of bpf(2)) and every call that looks up a
-cgroup, because later lookups mean something else than the first. On these calls MMA_KILL=short
+directory, as a cgroup is, because later lookups mean something else than the first. On these calls MMA_KILL=short
 cycles through the errors, and MMA_KILL=each tries all of them; it also fails all other calls,
 cycling through the errors."""
 
@@ -15,7 +15,7 @@ import pytest
 
 import invariant as rule2
 from mma import MPTCP, PINS, TCP, Map, _tool, attach, map_dict, mma, status
-from syscalls import (BPF, EXTENT, NAME_TO_HANDLE_AT, WRITE, add_interface, armed, calls_of, detach_if_any,
+from syscalls import (BPF, EXTENT, NAME_TO_HANDLE_AT, OPENAT, WRITE, add_interface, armed, calls_of, detach_if_any,
                       failing_at, protocol, remove_interface, state)
 
 ERRORS = (errno.ENOMEM, errno.EPERM, errno.EINTR, errno.ENOSPC, errno.EBUSY, errno.EEXIST, errno.EIO)
@@ -29,13 +29,17 @@ def kind_of(call):
     return call[0], call[1] if call[0] == BPF else None
 
 
+def looks_up_directory(call):
+    return call[0] == NAME_TO_HANDLE_AT or call[0] == OPENAT and call[3] & os.O_DIRECTORY
+
+
 def points(calls, seen=()):
     """(N, error). The first call is the execve(2) of the tool. `seen`: kinds that another test has
     failed already, which a short run skips."""
     seen = set(seen)
     for n, call in enumerate(calls[1:], 2):
         kind = kind_of(call)
-        chosen = kind not in seen or call[0] == NAME_TO_HANDLE_AT
+        chosen = kind not in seen or looks_up_directory(call)
         if EXTENT == "thorough" or EXTENT == "each" and chosen:
             yield from ((n, error) for error in ERRORS)
         elif EXTENT == "each" or chosen:

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from connection_world import STRICT, World
-from mma import _tool, wait_until
+from mma import PINS, _tool, attach, mma, wait_until
 
 
 @pytest.fixture
@@ -50,6 +50,22 @@ def test_watch_to_a_pipe(world):
         if "--json" in args:
             for line in got.decode().splitlines():
                 assert STRICT.check(json.loads(line)) == []
+
+
+def test_detached_and_attached_again_meanwhile(world, cgroup):
+    r, w = os.pipe()
+    pid = start("--connections", "--watch=1", stdout=w)
+    os.close(w)
+    with os.fdopen(r, encoding="utf-8") as reports:
+        assert "no live connection\n" in reports
+        wait_until(lambda: not any(os.readlink(f"/proc/{pid}/fd/{fd}").startswith(PINS) for fd in os.listdir(f"/proc/{pid}/fd")),
+                   "it holds nothing open while it waits")
+        mma("--detach", check=True)
+        assert "nothing is attached\n" in reports
+        attach(cgroup)
+        assert "no live connection\n" in reports
+        os.kill(pid, signal.SIGINT)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 class Terminal:
