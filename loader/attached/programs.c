@@ -317,7 +317,7 @@ int programs_attach_follow(struct mma *programs)
 	return err ? err : attach_and_pin(programs->progs.follow_rmdir, MMA_PIN_RMDIR);
 }
 
-int programs_commit(struct mma *programs, const struct maps *maps)
+static int commit(struct mma *programs, const struct maps *maps)
 {
 	bool preempts = kernel_preempts(); /* true if unknown (negative) */
 	struct mma_meta meta;
@@ -345,6 +345,20 @@ int programs_commit(struct mma *programs, const struct maps *maps)
 	summary_forget(maps); /* watch_list may be unattached from here on */
 	observers_settle();
 	return 0;
+}
+
+int programs_commit(struct mma *programs, const struct maps *maps)
+{
+	/* An older build's programs stay attached until `meta` names this one: until then, only
+	 * they count the sockets that stay TCP. */
+	int older[] = { pin_open(MMA_PIN_LINKS, MMA_PIN_UPGRADE),
+			pin_open(MMA_PIN_LINKS, MMA_PIN_UPGRADE_2) };
+	int err = commit(programs, maps);
+
+	for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++)
+		if (older[i] >= 0)
+			close(older[i]);
+	return err;
 }
 
 void programs_free(struct mma *programs)
