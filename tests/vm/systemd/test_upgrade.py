@@ -103,10 +103,16 @@ def load(clean):
     hammered.remove()
 
 
+def without_entries():
+    """Meanwhile these change, and with them the memory of maps that are not allocated in advance."""
+    own = own_objects()
+    return own["progs"], [name for name, _ in own["maps"]], own["pins"]
+
+
 @pytest.mark.usefixtures("this_version")
 def test_upgrade_and_downgrade_under_load(load):
     inode, first, ports = os.stat(f"{mma.PINS}/ports").st_ino, build(), mma.map_dict("ports")
-    before = own_objects()
+    before = without_entries()
     for deb, changes in ((NEXT, True), (NEXT, False), (THIS, True)):
         was, start = build(), counters("/system.slice/storm-up.service")["upgraded"]
         assert "mptcp-mail-attach: " not in install(deb).err
@@ -115,7 +121,7 @@ def test_upgrade_and_downgrade_under_load(load):
     assert build() == first
     assert os.stat(f"{mma.PINS}/ports").st_ino == inode
     assert mma.map_dict("ports") == ports
-    wait_until(lambda: {**own_objects(), "entries": None} == {**before, "entries": None}, "the kernel frees the old ones")
+    wait_until(lambda: without_entries() == before, "the kernel frees the old ones")
 
     rounds, restarts, (made, tcp), (kept, kept_tcp) = load()
     assert rounds > 0
