@@ -94,12 +94,12 @@ static int get_pinned(const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name);
 	const char *below = pin.path + strlen(MMA_PIN_DIR "/");
-	bool was_open = pin_dir >= 0;
 	int fd = get_below(below);
+	struct stat dir;
 
-	if (fd != -ENOENT || !was_open)
+	if (fd != -ENOENT || pin_dir < 0 || fstat(pin_dir, &dir) || dir.st_nlink)
 		return fd;
-	close_dir(); /* other runs may have removed the directory and made it anew */
+	close_dir(); /* other runs have removed the directory, and may have made it anew */
 	return get_below(below);
 }
 
