@@ -107,7 +107,7 @@ class Part:
         value = statistics.median(values)
         met = None if limit is None else value <= limit
         self.rows.append({"name": name, "value": round(value, 4), "unit": unit, "raw": raw,
-                          "spread": round((max(values) - min(values)) / value, 4) if value else 0.0,
+                          "spread": round((max(values) - min(values)) / abs(value), 4) if value else 0.0,
                           "target": limit, "met": met, "why": why if met is False else None})
 
     def runs(self, name, runs, base, **kwargs):
