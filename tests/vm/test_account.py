@@ -156,8 +156,13 @@ def another_build(path):
     return str(path)
 
 
+def each_count(rows):
+    return {(row["port"], row["role"], what): n for row in rows for what, n in row.items() if what not in ("port", "role")}
+
+
 def test_builds_take_over_from_each_other(traffic, services, tmp_path):
-    """Nothing is counted twice, and nothing is missed."""
+    """Nothing is counted twice. At each takeover one connection may be missed: one that both builds
+    see while `meta` changes (docs/decisions.md)."""
     made = traffic()
     other = another_build(tmp_path / "other")
     builds = set()
@@ -167,7 +172,16 @@ def test_builds_take_over_from_each_other(traffic, services, tmp_path):
             builds.add(map_dict("meta")[0][6])
     assert len(builds) == 2
     assert sum(made.log.values()) > 50
-    assert_counted(made, services)
+    now, missed = status(), 0
+    assert now["accounting"] == COUNTED
+    by_path = {s["path"]: s for s in now["services"]}
+    for name, cgroup in zip(("mail", "sender"), services):
+        counted, expected = each_count(by_path[cgroup.path]["connections"]), each_count(made.expected(name))
+        assert counted.keys() == expected.keys()
+        short = {what: n - counted[what] for what, n in expected.items()}
+        assert all(n >= 0 for n in short.values()), short
+        missed += sum(short.values())
+    assert missed <= len(builds)
 
 
 def test_unpinned(cgroup):
