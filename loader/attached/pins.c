@@ -89,8 +89,7 @@ static int get_below(const char *name)
 	return bpf_obj_get_opts(name, &opts);
 }
 
-/* Returns an fd or -errno. */
-static int get_pinned(const char *sub, const char *name)
+int pin_open(const char *sub, const char *name)
 {
 	struct pin pin = pin_path(sub, name);
 	const char *below = pin.path + strlen(MMA_PIN_DIR "/");
@@ -145,7 +144,7 @@ static int open_map(const struct map_kind *kind, int *ret_fd)
 	struct pin pin = pin_path(NULL, kind->name);
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
-	int fd = get_pinned(NULL, kind->name);
+	int fd = pin_open(NULL, kind->name);
 
 	if (fd == -ENOENT)
 		return 0;
@@ -180,7 +179,7 @@ static int check_abi(void)
 	} meta = { 0 };
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
-	int fd = get_pinned(NULL, MMA_PIN_META);
+	int fd = pin_open(NULL, MMA_PIN_META);
 	bool found;
 
 	if (fd < 0)
@@ -227,39 +226,30 @@ void maps_close(struct maps *maps)
 	close_dir();
 }
 
-int pin_open(const char *sub, const char *name)
+static int pin_info(const char *sub, const char *name, void *ret, __u32 size)
 {
-	return get_pinned(sub, name);
+	int fd = pin_open(sub, name), err;
+
+	memset(ret, 0, size);
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_get_info_by_fd(fd, ret, &size);
+	close(fd);
+	return err;
 }
 
 int pin_link_info(const char *name, __u32 type, struct bpf_link_info *ret)
 {
-	__u32 len = sizeof(*ret);
-	int fd = pin_open(MMA_PIN_LINKS, name), err;
+	int err = pin_info(MMA_PIN_LINKS, name, ret, sizeof(*ret));
 
-	memset(ret, 0, sizeof(*ret));
-	if (fd < 0)
-		return fd;
-	err = bpf_link_get_info_by_fd(fd, ret, &len);
-	close(fd);
-	if (err)
-		return err;
-	return ret->type == type ? 0 : -EINVAL;
+	return !err && ret->type != type ? -EINVAL : err;
 }
 
 int pin_program_info(const char *name, __u32 type, struct bpf_prog_info *ret)
 {
-	__u32 len = sizeof(*ret);
-	int fd = pin_open(MMA_PIN_PROGS, name), err;
+	int err = pin_info(MMA_PIN_PROGS, name, ret, sizeof(*ret));
 
-	memset(ret, 0, sizeof(*ret));
-	if (fd < 0)
-		return fd;
-	err = bpf_prog_get_info_by_fd(fd, ret, &len);
-	close(fd);
-	if (err)
-		return err;
-	return ret->type == type ? 0 : -EINVAL;
+	return !err && ret->type != type ? -EINVAL : err;
 }
 
 __u32 pin_program_id(const char *name, __u32 type)

@@ -87,7 +87,7 @@ void summary_forget(const struct maps *maps)
 		write_state(maps, &none, MMA_SUMMARY_UNKNOWN);
 }
 
-void summary_narrow(const struct maps *maps)
+static void update(const struct maps *maps, bool unless_narrow)
 {
 	int err;
 
@@ -97,15 +97,21 @@ void summary_narrow(const struct maps *maps)
 		summary_forget(maps);
 		return;
 	}
+	if (unless_narrow && is_narrow(maps))
+		return;
 	err = narrow(maps); /* if it fails halfway, anybody may use the list */
 	if (err)
 		detail("allowlist: cannot be summarized (%s)", strerror(-err));
 }
 
+void summary_narrow(const struct maps *maps)
+{
+	update(maps, false);
+}
+
 void summary_check(const struct maps *maps)
 {
-	if (maps->summary < 0 || !observer_is_attached(OBSERVER_LIST) || !is_narrow(maps))
-		summary_narrow(maps);
+	update(maps, true);
 }
 
 bool summary_is_known(const struct maps *maps)

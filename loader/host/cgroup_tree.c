@@ -111,15 +111,20 @@ static int add_tree(int dir_fd, unsigned int depth, struct cgroup_tree *tree)
 	return err;
 }
 
+/* Closes fd. */
+static int read_tree(int fd, const char *dir, struct cgroup_tree *ret)
+{
+	int err = add_tree(fd, 0, ret);
+
+	return err ? cgroup_unreadable(dir, -err) : 0;
+}
+
 int cgroup_tree_read_at(int dir_fd, const char *dir, struct cgroup_tree *ret)
 {
 	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	int err = fd < 0 ? -errno : 0;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!err)
-		err = add_tree(fd, 0, ret);
-	return err ? cgroup_unreadable(dir, -err) : 0;
+	return fd < 0 ? cgroup_unreadable(dir, errno) : read_tree(fd, dir, ret);
 }
 
 int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
@@ -128,11 +133,7 @@ int cgroup_tree_read(const char *dir, struct cgroup_tree *ret)
 	int fd, err = cgroup_open(dir, &fd, &id);
 
 	memset(ret, 0, sizeof(*ret));
-	if (fd < 0)
-		return err;
-	err = cgroup_tree_read_at(fd, dir, ret);
-	close(fd);
-	return err;
+	return fd < 0 ? err : read_tree(fd, dir, ret);
 }
 
 void cgroup_tree_free(struct cgroup_tree *tree)

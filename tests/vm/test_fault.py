@@ -4,9 +4,9 @@ one line. In both cases the server works, rule 2 holds and the next run repairs 
 
 MMA_KILL=thorough, the default: each call with each error, which takes hours. The other two take
 the first call of each kind (a system call, a command of bpf(2)) and every call that looks up a
-directory, as a cgroup is, because later lookups mean something else than the first. On these calls MMA_KILL=short
-cycles through the errors, and MMA_KILL=each tries all of them; it also fails all other calls,
-cycling through the errors."""
+directory, as a cgroup is, because later lookups mean something else than the first. On these
+calls MMA_KILL=short cycles through the errors, and MMA_KILL=each tries all of them; it also fails
+all other calls, cycling through the errors."""
 
 import errno
 import os
