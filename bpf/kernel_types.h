@@ -7,6 +7,7 @@
 #ifndef MMA_KERNEL_TYPES_H
 #define MMA_KERNEL_TYPES_H
 
+#include "kernel_calls.h"
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -207,7 +208,7 @@ struct mptcp_pernet {
 } __core;
 
 /*
- * BTF ids of kernel structs, for bpf_rdonly_cast(). The loader sets each number_of_NAME
+ * BTF ids of kernel structs, for rdonly_cast(). The loader sets each number_of_NAME
  * to the id of struct NAME before the load. 0: this kernel has no such struct, and the
  * verifier refuses the cast. CO-RE's own ids would be wrong: libbpf gets only a few of
  * the kernel's types, and there the ids differ (loader/host/kernel_types.h).
@@ -219,5 +220,10 @@ extern const volatile __u32 number_of_tcp_sock;
 extern const volatile __u32 number_of_mptcp_sock;
 extern const volatile __u32 number_of_mptcp_pernet;
 extern const volatile __u32 number_of_task_struct;
+
+/* As libbpf declares helpers. Not extern … __ksym: to find their ids, libbpf would read all of the
+ * kernel's types. */
+static void *(*const rdonly_cast)(const void *object, __u32 type) = (void *)MMA_CALL_RDONLY_CAST;
+static void *(*const cast_to_kern_ctx)(void *ctx) = (void *)MMA_CALL_CAST_TO_KERN_CTX;
 
 #endif

@@ -21,17 +21,14 @@ static __always_inline struct mptcp_pernet *pernet_at(struct net_generic *gen, _
 	return p;
 }
 
-extern void *bpf_rdonly_cast___pernet(const void *object, __u32 type) __ksym;
-
 /* The same without a helper call. Unreadable memory reads as 0. */
 static __always_inline struct mptcp_pernet *typed_pernet_at(struct net_generic *gen, __u32 id)
 {
 	__u64 offset = bpf_core_field_offset(struct net_generic, ptr) + (__u64)id * sizeof(void *);
 	/* Any type that begins with a pointer will do. */
-	struct list_head *slot =
-		bpf_rdonly_cast___pernet((char *)gen + offset, number_of_list_head);
+	struct list_head *slot = rdonly_cast((char *)gen + offset, number_of_list_head);
 
-	return bpf_rdonly_cast___pernet(slot->next, number_of_mptcp_pernet);
+	return rdonly_cast(slot->next, number_of_mptcp_pernet);
 }
 
 #endif

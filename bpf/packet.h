@@ -16,8 +16,6 @@
 #define IP_FRAGMENT_OFFSET 0x1fff
 #define MAX_EXTENSION_HEADERS 8
 
-extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
-
 struct tcp_header {
 	__u32 offset; /* from the start of the packet's data, bytes */
 	__u32 size; /* options included, bytes */
@@ -31,7 +29,7 @@ struct tcp_header {
  * Ethernet header (tun, WireGuard) and VLAN tags in the packet need no parsing. */
 static __always_inline __u32 network_offset(struct __sk_buff *ctx)
 {
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct sk_buff *skb = cast_to_kern_ctx(ctx);
 
 	/* As numbers: the verifier allows no arithmetic on these pointers. */
 	__u64 head = (__u64)BPF_CORE_READ(skb, head);

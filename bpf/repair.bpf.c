@@ -43,9 +43,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
-
-#define cast_to(type, object) ((struct type *)bpf_rdonly_cast(object, number_of_##type))
+#define cast_to(type, object) ((struct type *)rdonly_cast(object, number_of_##type))
 
 /* NULL if it is not an MPTCP socket. */
 static __always_inline struct mptcp_sock *mptcp_of(struct bpf_sockopt *ctx)

@@ -47,7 +47,7 @@ static __always_inline bool may_send_syn(struct bpf_sock *sk)
  */
 static __noinline bool made_here(struct __sk_buff *ctx)
 {
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct sk_buff *skb = cast_to_kern_ctx(ctx);
 	struct dst_entry *dst;
 
 	if (ctx->ingress_ifindex)
@@ -60,7 +60,7 @@ static __noinline bool made_here(struct __sk_buff *ctx)
  * remembers what netfilter rewrote (REDIRECT, DNAT). */
 static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *tcp)
 {
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct sk_buff *skb = cast_to_kern_ctx(ctx);
 	struct nf_conn *ct;
 	unsigned long nfct;
 
@@ -85,7 +85,7 @@ static __always_inline void undo_nat(struct __sk_buff *ctx, struct tcp_header *t
  * its listener's (skb_to_full_sk). */
 static __always_inline __u64 cgroup_of_sender(struct __sk_buff *ctx, __u32 state)
 {
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct sk_buff *skb = cast_to_kern_ctx(ctx);
 	struct sock *sk = BPF_CORE_READ(skb, sk);
 
 	if (state == BPF_TCP_NEW_SYN_RECV)

@@ -127,7 +127,7 @@ static __always_inline enum mma_counter verdict(const struct mma_meta *m, void *
 {
 	/* The cast takes the verifier's trust away: for each pointer loaded from a trusted one
 	 * it searches the names of all kernel types (btf_nested_type_is_trusted). */
-	const struct task_struct *task = bpf_rdonly_cast___pernet(current, number_of_task_struct);
+	const struct task_struct *task = rdonly_cast(current, number_of_task_struct);
 	struct net *net = task->nsproxy->net_ns;
 	__u64 cookie = net->net_cookie;
 	struct mptcp_pernet *pernet;

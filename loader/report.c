@@ -37,6 +37,15 @@ void report_hear_libbpf(libbpf_warning_fn *hear)
 	libbpf_set_print(print_libbpf);
 }
 
+void report_as_libbpf(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_libbpf(LIBBPF_WARN, fmt, args);
+	va_end(args);
+}
+
 void report_set_verbosity(int value)
 {
 	verbosity = value;

@@ -76,6 +76,9 @@ void fault_note(const char *before, const char *behind);
 typedef void libbpf_warning_fn(const char *text);
 void report_hear_libbpf(libbpf_warning_fn *hear);
 
+/* Warns as libbpf does, in its log: for what the loader does in its place. */
+__attribute__((format(printf, 1, 2))) void report_as_libbpf(const char *fmt, ...);
+
 /* Prints the remembered fault, or strerror(-err) if there is none. Returns the exit code. */
 enum mma_exit report_fault(int err);
 

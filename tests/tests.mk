@@ -17,7 +17,7 @@ UNIT_BIN := $(UNIT:%=$(TESTS)/unit/%)
 # The parts of the loader and the helpers that tests share; the linker picks what each test uses.
 UNIT_LIB := $(TESTS)/unit.a
 UNIT_OBJ := $(addprefix $(TESTS)/loader/,ports.o report.o cli.o json_text.o host/cgroup.o host/cgroup_path.o \
-	      host/cgroup_find.o host/container.o host/kernel_types.o host/mounts.o host/netns.o host/run.o audit/reading.o audit/text.o audit/json.o \
+	      host/cgroup_find.o host/container.o host/kernel_btf.o host/kernel_object.o host/kernel_types.o host/mounts.o host/netns.o host/run.o audit/reading.o audit/text.o audit/json.o \
 	      systemd/units.o systemd/systemd.o systemd/systemctl.o systemd/timespan.o) \
 	    $(addprefix $(TESTS)/unit/,fault_text.o fake_files.o)
 
@@ -60,7 +60,7 @@ $(FIXTURE) $(UNWRITABLE) $(UNKNOWN): $(TESTS)/%.o: tests/bpf/%.c tests/bpf/verdi
 
 $(TESTS)/bpf/%.o: tests/bpf/%.c | $(TESTS)/bpf
 	$(call say,CC)
-	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
+	$(Q)$(TEST_CC) $(TEST_FLAGS) -Itests -Itests/bpf -DFIXTURE_OBJECT='"$(FIXTURE)"' \
 		-DUNWRITABLE_OBJECT='"$(UNWRITABLE)"' -DUNKNOWN_OBJECT='"$(UNKNOWN)"' -DPRODUCT_OBJECT='"$(BUILD)/mma.bpf.o"' $(SANITIZE) $(CFLAGS) -c -o $@ $<
 
 $(NATIVE_LIB): $(NATIVE_OBJ)

@@ -3,17 +3,16 @@
  * loader OBJECT: loads every program of a BPF object with libbpf, attaches those whose
  * section says where, and exits: the least that a loader can cost.
  */
-#include "host/kernel_types.h"
+#include "prepared.h"
 
-#include <bpf/libbpf.h>
 #include <err.h>
 
 int main(int argc, char **argv)
 {
-	struct bpf_object *object = argc == 2 ? bpf_object__open_file(argv[1], NULL) : NULL;
+	struct bpf_object *object = argc == 2 ? open_prepared(argv[1], NULL) : NULL;
 	struct bpf_program *program;
 
-	if (!object || kernel_types_number(object) || bpf_object__load(object))
+	if (!object || bpf_object__load(object))
 		err(1, "cannot be loaded");
 	bpf_object__for_each_program(program, object)
 	{

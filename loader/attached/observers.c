@@ -69,7 +69,7 @@ static bool attach_group(const struct group *group, const struct bpf_object *obj
 
 		if (bpf_program__fd(program) < 0) /* refused at load, which was reported */
 			return false;
-		*link_of(group, w) = bpf_program__attach(program);
+		*link_of(group, w) = bpf_program__attach_trace(program);
 		if (*link_of(group, w))
 			continue;
 		note("%s: %s: this kernel refuses a program on it (%s); everything else works",

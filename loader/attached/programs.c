@@ -4,7 +4,7 @@
 #include "attached/lock.h"
 #include "build_id.h"
 #include "host/kernel.h"
-#include "host/kernel_types.h"
+#include "host/kernel_object.h"
 #include "mma.skel.h"
 #include "attached/optional.h"
 #include "attached/repair.h"
@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,22 +179,42 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
 }
 
-struct mma *programs_open(struct bpf_object **ret_object)
+/* mma__open_opts(), of the object as it is prepared for this kernel. */
+static int open_prepared(struct mma *programs)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
-	struct mma *programs;
 	size_t size;
 	const void *elf = mma__elf_bytes(&size);
+	void *prepared;
 	int err;
 
-	opts.btf_custom_path = kernel_types_for(elf, size);
-	programs = mma__open_opts(&opts);
-	if (!programs) {
+	opts.btf_custom_path = kernel_object_types(elf, size);
+	prepared = kernel_object_with_calls(elf, size);
+	err = prepared ? kernel_object_handlers() : -ENOMEM;
+	if (!err)
+		err = mma__create_skeleton(programs);
+	if (!err) {
+		programs->skeleton->data = prepared;
+		err = bpf_object__open_skeleton(programs->skeleton, &opts);
+		programs->skeleton->data = elf;
+	}
+	free(prepared);
+	return err;
+}
+
+struct mma *programs_open(struct bpf_object **ret_object)
+{
+	struct mma *programs = calloc(1, sizeof(*programs));
+	int err = programs ? open_prepared(programs) : -ENOMEM;
+
+	if (err) {
 		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
-			       strerror(errno));
+			       strerror(-err));
+		mma__destroy(programs);
+		errno = -err;
 		return NULL;
 	}
-	err = kernel_types_number(programs->obj);
+	err = kernel_object_number(programs->obj);
 	if (err && kernel_has_btf()) { /* without BTF, the load fails and reports that */
 		fault_remember(MMA_EXIT_FAILED, "the kernel's types cannot be read (%s)",
 			       strerror(-err));
@@ -245,7 +266,7 @@ static void choose_strip(struct bpf_object *object, const void *data)
 
 int programs_load_strip(int *ret_fd)
 {
-	struct mma *programs;
+	struct mma *programs = NULL;
 	int fd, err = open_and_load(&programs, choose_strip, NULL);
 
 	if (err)
@@ -299,7 +320,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 
 static int attach_and_pin(struct bpf_program *program, const char *pin)
 {
-	struct bpf_link *link = bpf_program__attach(program);
+	struct bpf_link *link = bpf_program__attach_trace(program);
 	int err;
 
 	if (!link)

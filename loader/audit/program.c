@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "audit/program.h"
 #include "audit.skel.h"
-#include "host/kernel_types.h"
+#include "host/kernel_object.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
@@ -25,7 +25,7 @@ int audit_program_load(struct audit_program **ret)
 	int err;
 
 	*ret = program;
-	opts.btf_custom_path = kernel_types_for(elf, size);
+	opts.btf_custom_path = kernel_object_types(elf, size);
 	if (program)
 		program->skeleton = audit__open_opts(&opts);
 	if (!program || !program->skeleton)

@@ -96,7 +96,7 @@ static enum trial_name trial_complained_of(void)
 	return name ? trial_of(name + strlen(mark), strcspn(name + strlen(mark), "'")) : N_TRIALS;
 }
 
-/* One object for all trials, so that libbpf reads the kernel's types only once. */
+/* One object for all trials, so that it is opened only once. */
 static struct mma *loaded;
 static struct bpf_object *loaded_object;
 static bool refuses_fentry; /* every fentry program, not only ours */
@@ -218,7 +218,7 @@ static int trial_run(enum trial_name trial, int (*attach)(struct bpf_program *pr
 
 static int attach_and_drop(struct bpf_program *program)
 {
-	struct bpf_link *link = bpf_program__attach(program);
+	struct bpf_link *link = bpf_program__attach_trace(program);
 	int err = link ? 0 : -errno;
 
 	bpf_link__destroy(link);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/kernel.h"
+#include "host/kernel_btf.h"
 #include "host/kernel_types.h"
 #include "report.h"
 
@@ -12,8 +13,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
 enum { HAS_IPV4 = 1, HAS_IPV6 = 2, N_SETS = 4 };
 

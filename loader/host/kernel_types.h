@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's types (BTF), for the loader and for libbpf. There are 130 000, and libbpf searches
- * all of them once for each type that a program reads: 700 million instructions. So it gets a file
- * with only a few (btf_custom_path): the types that the object names, and what they contain by
- * value. They have other ids there than in the kernel. A program that must pass a type's id to the
- * kernel finds it in its read-only data (number_of_…).
+ * Searches the kernel's types (BTF), for everything that was asked for in one pass. Not those of
+ * modules.
  */
 #ifndef MMA_KERNEL_TYPES_H
 #define MMA_KERNEL_TYPES_H
@@ -12,20 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct bpf_object;
+/* Asks for a type by the first `length` bytes of a name. kind: BTF_KIND_…; BTF_KIND_ENUM includes
+ * ENUM64. Returns 0 or -ENOMEM. */
+int kernel_types_ask(const char *name, size_t length, uint32_t kind);
 
-/*
- * The btf_custom_path with which to open this object: a file with the few types that it needs, the
- * same one at each call. NULL if a type is missing or the file cannot be made: then libbpf searches
- * all types, those of modules, too, and -v says why.
- */
-const char *kernel_types_for(const void *elf, size_t size);
+/* The BTF id of a kernel type; 0: none. Searches anew only if it was not asked for before the last
+ * search. Returns 0 or -errno. */
+int kernel_types_id(const char *name, uint32_t kind, uint32_t *ret_id);
 
-/* Sets each number_of_NAME of the object to the BTF id of the kernel's struct NAME. Call it between
- * open and load. Returns 0 or -errno. */
-int kernel_types_number(const struct bpf_object *object);
-
-/* The BTF id of the kernel function of this name, to attach a program to it; 0: none. */
+/* The same, of a function, to attach a program to it. 0 also if the types cannot be read. */
 uint32_t kernel_types_function(const char *name);
+
+/* Writes all types that were asked for, except functions, and what they contain by value, as a BTF
+ * file in memory, where they have other ids. It lasts as long as the process. Returns 0 or -errno;
+ * -ENOENT if one is missing. */
+int kernel_types_file(char *ret_path, size_t path_size);
+
+/* A type, no function, that was asked for and is not there, or NULL. */
+const char *kernel_types_missing(void);
+
+/* Frees what a search holds, 6 MB, but not its results. */
+void kernel_types_forget(void);
 
 #endif

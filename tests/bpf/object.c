@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "object.h"
 #include "abi.h"
-#include "host/kernel_types.h"
+#include "prepared.h"
 #include "suite.h"
 
 #include <bpf/bpf.h>
@@ -64,17 +64,15 @@ static void share_maps(struct bpf_object *object, const struct bpf_object *with)
 /* types: a file with the kernel's types, or NULL: all types. */
 static struct bpf_object *load(const char *file, const struct bpf_object *share, const char *types)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = types);
 	struct bpf_object *object;
 	struct bpf_program *program;
 	int err;
 
 	libbpf_set_print(keep_log);
 	log_text[0] = '\0';
-	object = bpf_object__open_file(file, &opts);
+	object = open_prepared(file, types);
 	if (!object)
 		fail_because("%s: %s", file, strerror(errno));
-	assert_int_equal(kernel_types_number(object), 0);
 	bpf_object__for_each_program(program,
 				     object) if (needs_trampoline(bpf_program__name(program)))
 		bpf_program__set_autoload(program, false);

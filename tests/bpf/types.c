@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The few types that the loader passes to libbpf, and the type ids that it sets: the
- * programs are the same as with all of the kernel's types. */
+/* The few types that the loader passes to libbpf, and the ids that it sets: the programs are
+ * the same as with all of the kernel's types. */
 #include "suite.h"
 #include "object.h"
+#include "prepared.h"
+#include "host/kernel_btf.h"
 #include "host/kernel_types.h"
 
 #include <bpf/btf.h>
@@ -27,16 +29,11 @@ struct made {
 
 static const char *types_for(const char *file)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	struct stat stat;
-	void *elf;
+	size_t size;
+	const void *elf = whole_file(file, &size);
 
-	assert_int_equal(fstat(fd, &stat), 0);
-	elf = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	assert_ptr_not_equal(elf, MAP_FAILED);
-	close(fd);
-	return kernel_types_for(elf,
-				(size_t)stat.st_size); /* which stays mapped: it is remembered */
+	assert_non_null(elf);
+	return kernel_object_types(elf, size); /* which stays mapped: it is remembered */
 }
 
 /* Each load has other map descriptors. */
@@ -116,13 +113,72 @@ static struct btf *need_types(void)
 	return all;
 }
 
+/* Each type where libbpf finds it, and in the copy what libbpf copies. */
+static void as_libbpf_reads_them(void **state)
+{
+	struct btf *theirs = need_types(), *copied;
+	struct kernel_btf *ours = NULL;
+	uint32_t count = btf__type_cnt(theirs), *ids = calloc(count, sizeof(*ids)), last = 0;
+	size_t size;
+	void *file;
+
+	(void)state;
+	assert_int_equal(kernel_btf_read(&ours), 0);
+	assert_int_equal(kernel_btf_count(ours), count);
+	assert_non_null(ids);
+	for (uint32_t id = 1; id < count; id++) {
+		const struct btf_type *one = kernel_btf_type(ours, id),
+				      *other = btf__type_by_id(theirs, id);
+
+		assert_memory_equal(one, other, sizeof(*one));
+		assert_string_equal(kernel_btf_name(ours, one),
+				    btf__name_by_offset(theirs, other->name_off));
+		ids[id] = btf_is_struct(one) || btf_is_enum(one) || btf_is_enum64(one);
+	}
+	assert_int_equal(kernel_btf_copy(ours, ids, &file, &size), 0);
+	copied = btf__new(file, (uint32_t)size);
+	assert_non_null(copied);
+	for (uint32_t id = 1; id < count; id++) {
+		const struct btf_type *one = btf__type_by_id(theirs, id), *other;
+
+		if (!ids[id])
+			continue;
+		other = btf__type_by_id(copied, ids[id]);
+		assert_int_equal(ids[id], ++last);
+		assert_int_equal(one->info, other->info);
+		assert_int_equal(one->size, other->size);
+		assert_string_equal(btf__name_by_offset(theirs, one->name_off),
+				    btf__name_by_offset(copied, other->name_off));
+		for (uint32_t i = 0; btf_is_struct(one) && i < btf_vlen(one); i++) {
+			const struct btf_member *from = &btf_members(one)[i],
+						*to = &btf_members(other)[i];
+
+			assert_int_equal(from->offset, to->offset);
+			assert_int_equal(ids[from->type], to->type);
+			assert_string_equal(btf__name_by_offset(theirs, from->name_off),
+					    btf__name_by_offset(copied, to->name_off));
+		}
+		for (uint32_t i = 0; btf_is_enum(one) && i < btf_vlen(one); i++)
+			assert_string_equal(
+				btf__name_by_offset(theirs, btf_enum(one)[i].name_off),
+				btf__name_by_offset(copied, btf_enum(other)[i].name_off));
+	}
+	assert_int_equal(btf__type_cnt(copied), last + 1);
+	assert_in_range(last, 1000, count);
+	btf__free(copied);
+	btf__free(theirs);
+	kernel_btf_free(ours);
+	free(ids);
+	free(file);
+}
+
 /* The loader sets the ids; reads them in the order in which the compiler laid out the
  * source. */
 static void numbers(void **state)
 {
 	static const char *const names[] = { "list_head", "sock",	"inet_sock",
 					     "tcp_sock",  "mptcp_sock", "mptcp_pernet" };
-	struct bpf_object *object = bpf_object__open(PRODUCT_OBJECT);
+	struct bpf_object *object = open_prepared(PRODUCT_OBJECT, NULL);
 	struct btf *all = need_types();
 	const uint32_t *set = NULL;
 	struct bpf_map *map;
@@ -130,7 +186,6 @@ static void numbers(void **state)
 
 	(void)state;
 	assert_non_null(object);
-	assert_int_equal(kernel_types_number(object), 0);
 	bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), ".rodata")) set =
 		bpf_map__initial_value(map, &size);
 	assert_in_range(size, sizeof(*set) * ARRAY_SIZE(names), SIZE_MAX);
@@ -149,6 +204,39 @@ static void functions(void **state)
 			 btf__find_by_name_kind(all, "tcp_connect", BTF_KIND_FUNC));
 	assert_int_equal(kernel_types_function("tcp_connect_to_nothing"), 0);
 	assert_int_equal(kernel_types_function("sock"), 0);
+	btf__free(all);
+}
+
+/* Each call of a kernel function has its id, and they are those that the programs declare. */
+static void calls(void **state)
+{
+	struct bpf_object *object = load_product();
+	struct btf *all = need_types();
+	size_t n_cast = 0, n_context = 0;
+	struct bpf_program *program;
+
+	(void)state;
+	bpf_object__for_each_program(program, object)
+	{
+		const struct bpf_insn *insns = bpf_program__insns(program);
+
+		for (size_t i = 0; i < bpf_program__insn_cnt(program); i++) {
+			const struct btf_type *function;
+			const char *name;
+
+			if (insns[i].code != (BPF_JMP | BPF_CALL) ||
+			    insns[i].src_reg != BPF_PSEUDO_KFUNC_CALL)
+				continue;
+			function = btf__type_by_id(all, (uint32_t)insns[i].imm);
+			name = btf__name_by_offset(all, function->name_off);
+			assert_true(btf_is_func(function));
+			n_cast += !strcmp(name, "bpf_rdonly_cast");
+			n_context += !strcmp(name, "bpf_cast_to_kern_ctx");
+		}
+	}
+	assert_in_range(n_cast, 1, 1000);
+	assert_in_range(n_context, 1, 1000);
+	bpf_object__close(object);
 	btf__free(all);
 }
 
@@ -186,7 +274,9 @@ int main(void)
 	static struct suite suite;
 
 	add_test(&suite, "the same programs", the_same_programs, NULL);
+	add_test(&suite, "every type as libbpf reads it", as_libbpf_reads_them, NULL);
 	add_test(&suite, "the numbers in read-only data", numbers, NULL);
+	add_test(&suite, "the functions that programs call", calls, NULL);
 	add_test(&suite, "the number of a function", functions, NULL);
 	add_test(&suite, "without /proc libbpf reads all", without_proc, NULL);
 	add_test(&suite, "with a type that is not there libbpf reads all", unknown_type, NULL);
