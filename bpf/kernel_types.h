@@ -211,7 +211,7 @@ struct mptcp_pernet {
  * BTF ids of kernel structs, for rdonly_cast(). The loader sets each number_of_NAME
  * to the id of struct NAME before the load. 0: this kernel has no such struct, and the
  * verifier refuses the cast. CO-RE's own ids would be wrong: libbpf gets only a few of
- * the kernel's types, and there the ids differ (loader/host/kernel_types.h).
+ * the kernel's types, and there the ids differ (loader/host/kernel_object.h).
  */
 extern const volatile __u32 number_of_list_head;
 extern const volatile __u32 number_of_sock;

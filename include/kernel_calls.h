@@ -2,7 +2,7 @@
 /*
  * The kernel functions (kfuncs) that the programs call. The compiler takes them for helpers with
  * these numbers, which no helper has. Before the load, the loader replaces each number by the
- * function's BTF id (loader/host/kernel_calls.h).
+ * function's BTF id (loader/host/kernel_object.h).
  */
 #ifndef MMA_KERNEL_CALLS_H
 #define MMA_KERNEL_CALLS_H

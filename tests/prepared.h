@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For programs other than the tool that load one of our object files. */
+/* For programs other than the tool that load one of our object files. They leave it to libbpf to find
+ * what programs are attached to, unless they call kernel_object_handlers(). */
 #ifndef MMA_TESTS_PREPARED_H
 #define MMA_TESTS_PREPARED_H
 
@@ -20,25 +21,30 @@ static inline const void *whole_file(const char *file, size_t *ret_size)
 	struct stat stat = { 0 };
 	void *data = MAP_FAILED;
 
+	if (fd < 0)
+		return NULL;
 	if (!fstat(fd, &stat))
 		data = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	*ret_size = (size_t)stat.st_size;
 	return data == MAP_FAILED ? NULL : data;
 }
 
-/* Opens an object file as the loader opens its own. types: its btf_custom_path, or NULL. NULL and
- * errno if that fails. */
+/* Opens an object file, with the ids that the loader sets. types: its btf_custom_path, or NULL. NULL
+ * and errno if that fails. */
 static inline struct bpf_object *open_prepared(const char *file, const char *types)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "mma", .btf_custom_path = types);
 	size_t size;
 	const void *elf = whole_file(file, &size);
-	void *prepared = elf ? kernel_object_with_calls(elf, size) : NULL;
-	struct bpf_object *object = prepared ? bpf_object__open_mem(prepared, size, &opts) : NULL;
-	int err = object ? kernel_object_number(object) : 0;
+	struct bpf_object *object = NULL;
+	void *prepared = NULL;
+	int err = elf ? kernel_object_with_calls(elf, size, &prepared) : -errno;
 
+	if (!err) {
+		object = bpf_object__open_mem(prepared, size, &opts);
+		err = object ? kernel_object_number(object) : -errno;
+	}
 	free(prepared);
 	if (!err)
 		return object;

@@ -179,18 +179,19 @@ static int write_meta(struct mma *programs, const struct maps *maps)
 	return err ? fault(-err, "meta: cannot be written (%s)", strerror(-err)) : 0;
 }
 
-/* mma__open_opts(), of the object as it is prepared for this kernel. */
+/* mma__open_opts(), of a copy of the object that is prepared for this kernel. */
 static int open_prepared(struct mma *programs)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	size_t size;
 	const void *elf = mma__elf_bytes(&size);
-	void *prepared;
+	void *prepared = NULL;
 	int err;
 
 	opts.btf_custom_path = kernel_object_types(elf, size);
-	prepared = kernel_object_with_calls(elf, size);
-	err = prepared ? kernel_object_handlers() : -ENOMEM;
+	err = kernel_object_with_calls(elf, size, &prepared);
+	if (!err)
+		err = kernel_object_handlers();
 	if (!err)
 		err = mma__create_skeleton(programs);
 	if (!err) {
@@ -199,7 +200,7 @@ static int open_prepared(struct mma *programs)
 		programs->skeleton->data = elf;
 	}
 	free(prepared);
-	return err;
+	return err ? err : kernel_object_number(programs->obj);
 }
 
 struct mma *programs_open(struct bpf_object **ret_object)
@@ -208,15 +209,8 @@ struct mma *programs_open(struct bpf_object **ret_object)
 	int err = programs ? open_prepared(programs) : -ENOMEM;
 
 	if (err) {
-		fault_remember(MMA_EXIT_FAILED, "the BPF object cannot be opened (%s)",
-			       strerror(-err));
-		mma__destroy(programs);
-		errno = -err;
-		return NULL;
-	}
-	err = kernel_object_number(programs->obj);
-	if (err && kernel_has_btf()) { /* without BTF, the load fails and reports that */
-		fault_remember(MMA_EXIT_FAILED, "the kernel's types cannot be read (%s)",
+		fault_remember(MMA_EXIT_FAILED,
+			       "the BPF object cannot be prepared for this kernel (%s)",
 			       strerror(-err));
 		mma__destroy(programs);
 		errno = -err;

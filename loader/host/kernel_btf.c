@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What every version of the format has: newer headers declare more fields behind it. */
+#define HEADER_SIZE (offsetof(struct btf_header, str_len) + sizeof(uint32_t))
+
 struct kernel_btf {
 	struct btf_header *file; /* with what follows it */
 	const char *types, *strings;
@@ -39,8 +42,8 @@ static int read_file(int fd, struct btf_header **ret, size_t *ret_size)
 
 static bool is_known(const struct btf_header *file, size_t size)
 {
-	return size >= sizeof(*file) && file->magic == BTF_MAGIC && file->version == BTF_VERSION &&
-	       file->hdr_len >= sizeof(*file) &&
+	return size >= HEADER_SIZE && file->magic == BTF_MAGIC && file->version == BTF_VERSION &&
+	       file->hdr_len >= HEADER_SIZE &&
 	       (uint64_t)file->hdr_len + file->type_off + file->type_len <= size &&
 	       (uint64_t)file->hdr_len + file->str_off + file->str_len <= size && file->str_len &&
 	       !((const char *)file)[file->hdr_len + file->str_off + file->str_len - 1];
@@ -214,7 +217,7 @@ static void measure(const struct kernel_btf *all, uint32_t *ids, struct btf_head
 	uint32_t next = 1, *name;
 
 	*header = (struct btf_header){
-		.magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(*header), .str_len = 1
+		.magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = HEADER_SIZE, .str_len = 1
 	}; /* begins with "" */
 	for (uint32_t id = 1; id < all->count; id++) {
 		struct btf_type *type = (struct btf_type *)kernel_btf_type(all, id);
@@ -254,12 +257,12 @@ int kernel_btf_copy(const struct kernel_btf *all, uint32_t *ids, void **ret_file
 	uint32_t *part;
 
 	measure(all, ids, &header);
-	*ret_size = sizeof(header) + header.type_len + header.str_len;
+	*ret_size = HEADER_SIZE + header.type_len + header.str_len;
 	*ret_file = file = calloc(1, *ret_size);
 	if (!file)
 		return -ENOMEM;
-	memcpy(file, &header, sizeof(header));
-	at = file + sizeof(header);
+	memcpy(file, &header, HEADER_SIZE);
+	at = file + HEADER_SIZE;
 	strings = at + header.str_off;
 	end = strings + 1;
 	for (uint32_t id = 1; id < all->count; id++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * All of the kernel's own types (BTF, without those of modules): 130 000, 5.5 MB. libbpf can read
- * them, too; before 1.6 it holds two copies meanwhile, and it checks each type.
+ * them, too, but it checks each one, and holds two copies meanwhile unless it (1.6) and the kernel
+ * can map the file.
  */
 #ifndef MMA_KERNEL_BTF_H
 #define MMA_KERNEL_BTF_H
@@ -14,7 +15,8 @@
 
 struct kernel_btf;
 
-/* Returns 0 or -errno; -EINVAL: a format that this does not know. */
+/* Returns 0 or -errno; -ENOENT: the kernel has none;
+ * -EINVAL: a format that this does not know. */
 int kernel_btf_read(struct kernel_btf **ret);
 void kernel_btf_free(struct kernel_btf *all);
 

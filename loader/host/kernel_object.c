@@ -139,29 +139,37 @@ static bool is_call(const struct bpf_insn *insn, int32_t number)
 	       !insn->off && insn->imm == number;
 }
 
-/* An id of 0, or that of a function which programs must not call, is refused by the verifier. */
-static void set_call(struct bpf_insn *insn)
+static int set_call(struct bpf_insn *insn)
 {
+	uint32_t id;
+	int err;
+
 	for (size_t i = 0; i < N_CALLS; i++) {
 		if (!is_call(insn, calls[i].number))
 			continue;
+		err = kernel_types_id(calls[i].function, BTF_KIND_FUNC, &id);
 		insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
-		insn->imm = (int32_t)kernel_types_function(calls[i].function);
-		return;
+		insn->imm = (int32_t)id;
+		return err;
 	}
+	return 0;
 }
 
-void *kernel_object_with_calls(const void *elf, size_t size)
+int kernel_object_with_calls(const void *elf, size_t size, void **ret)
 {
 	struct bpf_insn *copy = malloc(size); /* sections of programs are aligned to instructions */
+	int err = copy ? 0 : -ENOMEM;
 
-	if (!copy)
-		return NULL;
-	memcpy(copy, elf, size);
-	for (size_t i = 0; i < size / sizeof(*copy); i++)
-		set_call(&copy[i]);
+	if (copy)
+		memcpy(copy, elf, size);
+	for (size_t i = 0; !err && i < size / sizeof(*copy); i++)
+		err = set_call(&copy[i]);
 	kernel_types_forget();
-	return copy;
+	if (err)
+		free(copy);
+	else
+		*ret = copy;
+	return err;
 }
 
 /* The object's .rodata, which the loader may write until the load. */

@@ -121,9 +121,40 @@ static void go_through(uint32_t *numbers)
 	}
 }
 
+/* The same by libbpf, without marks: a newer kernel may have kinds of types that kernel_btf.c does
+ * not know, and a newer libbpf may know them. */
+static int ask_libbpf(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return -errno;
+	qsort(asked, n_asked, sizeof(*asked), compare);
+	n_looked_for = n_asked;
+	for (size_t i = 0; i < n_asked; i++) {
+		int id = btf__find_by_name_kind(btf, asked[i].name, asked[i].kind);
+
+		asked[i].number = id > 0 ? (uint32_t)id : 0;
+	}
+	btf__free(btf);
+	return 0;
+}
+
+/* Returns 0 or -errno. If there are no types that we may read, nothing is found. */
+static int search(void)
+{
+	int err = hold_all();
+
+	if (!err)
+		go_through(NULL);
+	if (err == -EINVAL)
+		err = ask_libbpf();
+	return err == -ENOENT || err == -EACCES ? 0 : err;
+}
+
 const char *kernel_types_missing(void)
 {
-	for (size_t i = 0; i < n_asked; i++)
+	for (size_t i = 0; i < n_looked_for; i++)
 		if (!asked[i].number && asked[i].kind != BTF_KIND_FUNC)
 			return asked[i].name;
 	return NULL;
@@ -180,11 +211,8 @@ int kernel_types_id(const char *name, uint32_t kind, uint32_t *ret_id)
 	const struct asked *one;
 	int err = asked_for(name, kind) ? 0 : kernel_types_ask(name, strlen(name), kind);
 
-	if (!err && n_looked_for < n_asked) {
-		err = hold_all();
-		if (!err)
-			go_through(NULL);
-	}
+	if (!err && n_looked_for < n_asked)
+		err = search();
 	one = err ? NULL : asked_for(name, kind);
 	*ret_id = one ? one->number : 0;
 	return err;

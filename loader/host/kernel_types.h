@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Searches the kernel's types (BTF), for everything that was asked for in one pass. Not those of
- * modules.
+ * modules. On a kernel without BTF, nothing is found.
  */
 #ifndef MMA_KERNEL_TYPES_H
 #define MMA_KERNEL_TYPES_H
@@ -17,7 +17,7 @@ int kernel_types_ask(const char *name, size_t length, uint32_t kind);
  * search. Returns 0 or -errno. */
 int kernel_types_id(const char *name, uint32_t kind, uint32_t *ret_id);
 
-/* The same, of a function, to attach a program to it. 0 also if the types cannot be read. */
+/* The same, of a function. 0 also if the types cannot be read. */
 uint32_t kernel_types_function(const char *name);
 
 /* Writes all types that were asked for, except functions, and what they contain by value, as a BTF

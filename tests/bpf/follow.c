@@ -25,8 +25,8 @@ static void begin(void)
 	need_bpf();
 	object = load_product();
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		links[i] =
-			bpf_program__attach(bpf_object__find_program_by_name(object, programs[i]));
+		links[i] = bpf_program__attach_trace(
+			bpf_object__find_program_by_name(object, programs[i]));
 		if (!links[i])
 			fail_because("%s: %s", programs[i], strerror(errno));
 	}

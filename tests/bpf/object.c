@@ -70,6 +70,7 @@ static struct bpf_object *load(const char *file, const struct bpf_object *share,
 
 	libbpf_set_print(keep_log);
 	log_text[0] = '\0';
+	assert_int_equal(kernel_object_handlers(), 0);
 	object = open_prepared(file, types);
 	if (!object)
 		fail_because("%s: %s", file, strerror(errno));
