@@ -35,7 +35,7 @@ static inline const void *whole_file(const char *file, size_t *ret_size)
 static inline struct bpf_object *open_prepared(const char *file, const char *types)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "mma", .btf_custom_path = types);
-	size_t size;
+	size_t size = 0;
 	const void *elf = whole_file(file, &size);
 	struct bpf_object *object = NULL;
 	void *prepared = NULL;
