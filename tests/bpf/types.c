@@ -291,8 +291,8 @@ static void calls(void **state)
 	btf__free(all);
 }
 
-/* Runs test in a process that sees another file in the place of the kernel's types. Its exit code
- * is test's; 2: there are no mount namespaces. */
+/* Runs test in a process that sees another file in the place of the kernel's types, or none
+ * (NULL). Returns what test returns. */
 static int with_other_types(const char *file, int (*test)(void))
 {
 	int status;
@@ -300,7 +300,8 @@ static int with_other_types(const char *file, int (*test)(void))
 
 	if (!child) {
 		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    mount(file, VMLINUX_BTF, NULL, MS_BIND, NULL))
+		    (file ? mount(file, VMLINUX_BTF, NULL, MS_BIND, NULL)
+			  : mount("none", "/sys/kernel/btf", "tmpfs", 0, NULL)))
 			_exit(2);
 		_exit(test());
 	}
@@ -336,6 +337,22 @@ static int finds_nothing(void)
 	uint32_t id = 1;
 
 	return kernel_types_id("list_head", BTF_KIND_STRUCT, &id) >= 0 || id;
+}
+
+/* Such a kernel has none, which is no error: the load fails, and the loader says why. */
+static int misses_nothing(void)
+{
+	uint32_t id = 1;
+
+	return types_for(PRODUCT_OBJECT) || kernel_types_missing() ||
+	       kernel_types_id("list_head", BTF_KIND_STRUCT, &id) || id;
+}
+
+static void kernel_without_types(void **state)
+{
+	(void)state;
+	need_bpf();
+	assert_int_equal(with_other_types(NULL, misses_nothing), 0);
 }
 
 static void format_that_nobody_knows(void **state)
@@ -380,6 +397,7 @@ int main(void)
 
 	add_test(&suite, "of a format that only libbpf knows", format_that_only_libbpf_knows, NULL);
 	add_test(&suite, "of a format that nobody knows", format_that_nobody_knows, NULL);
+	add_test(&suite, "of a kernel without any", kernel_without_types, NULL);
 	add_test(&suite, "the same programs", the_same_programs, NULL);
 	add_test(&suite, "every type as libbpf reads it", as_libbpf_reads_them, NULL);
 	add_test(&suite, "the numbers in read-only data", numbers, NULL);
