@@ -18,7 +18,7 @@
 struct asked {
 	char *name;
 	uint32_t kind; /* BTF_KIND_…; ENUM includes ENUM64 */
-	uint32_t number; /* BTF id of the first type of this name; 0: none, or not searched yet */
+	uint32_t id; /* BTF id of the first type of this name; 0: none, or not searched yet */
 };
 
 static struct asked *asked;
@@ -81,24 +81,24 @@ int kernel_types_ask(const char *name, size_t length, uint32_t kind)
 }
 
 /* Marks a type, and those that it contains by value. */
-static void want(uint32_t number, uint32_t *numbers)
+static void want(uint32_t id, uint32_t *ids)
 {
 	struct btf_type *type;
 	uint32_t *part;
 
-	if (!number || numbers[number])
+	if (!id || ids[id])
 		return;
-	numbers[number] = WANTED;
-	type = (struct btf_type *)kernel_btf_type(all, number);
+	ids[id] = WANTED;
+	type = (struct btf_type *)kernel_btf_type(all, id);
 	if (btf_is_ptr(type))
 		return;
 	for (uint32_t i = 0; (part = kernel_btf_inside(type, i)); i++)
-		want(*part, numbers);
+		want(*part, ids);
 }
 
-/* Searches all types once, for everything in `asked`. numbers: NULL, or an array by BTF id, all 0,
+/* Searches all types once, for everything in `asked`. ids: NULL, or an array by BTF id, all 0,
  * in which this marks the types that it finds, except functions, and what they contain. */
-static void go_through(uint32_t *numbers)
+static void go_through(uint32_t *ids)
 {
 	uint32_t kinds = 0, n = kernel_btf_count(all);
 
@@ -106,18 +106,18 @@ static void go_through(uint32_t *numbers)
 	n_looked_for = n_asked;
 	for (size_t i = 0; i < n_asked; i++)
 		kinds |= 1U << asked[i].kind;
-	for (uint32_t number = 1; number < n; number++) {
-		const struct btf_type *type = kernel_btf_type(all, number);
+	for (uint32_t id = 1; id < n; id++) {
+		const struct btf_type *type = kernel_btf_type(all, id);
 		struct asked *one = NULL;
 
 		if (kinds & 1U << plain_kind(type))
 			one = asked_for(kernel_btf_name(all, type), plain_kind(type));
 		if (!one)
 			continue;
-		if (!one->number)
-			one->number = number;
-		if (numbers && !btf_is_func(type))
-			want(number, numbers);
+		if (!one->id)
+			one->id = id;
+		if (ids && !btf_is_func(type))
+			want(id, ids);
 	}
 }
 
@@ -134,7 +134,7 @@ static int ask_libbpf(void)
 	for (size_t i = 0; i < n_asked; i++) {
 		int id = btf__find_by_name_kind(btf, asked[i].name, asked[i].kind);
 
-		asked[i].number = id > 0 ? (uint32_t)id : 0;
+		asked[i].id = id > 0 ? (uint32_t)id : 0;
 	}
 	btf__free(btf);
 	return 0;
@@ -155,7 +155,7 @@ static int search(void)
 const char *kernel_types_missing(void)
 {
 	for (size_t i = 0; i < n_looked_for; i++)
-		if (!asked[i].number && asked[i].kind != BTF_KIND_FUNC)
+		if (!asked[i].id && asked[i].kind != BTF_KIND_FUNC)
 			return asked[i].name;
 	return NULL;
 }
@@ -184,25 +184,25 @@ static int write_file(const void *data, size_t size, char *ret_path, size_t path
 
 int kernel_types_file(char *ret_path, size_t path_size)
 {
-	uint32_t *numbers = NULL;
+	uint32_t *ids = NULL;
 	void *few = NULL;
 	size_t size = 0;
 	int err = hold_all();
 
 	if (!err) {
-		numbers = calloc(kernel_btf_count(all), sizeof(*numbers));
-		err = numbers ? 0 : -ENOMEM;
+		ids = calloc(kernel_btf_count(all), sizeof(*ids));
+		err = ids ? 0 : -ENOMEM;
 	}
 	if (!err) {
-		go_through(numbers);
+		go_through(ids);
 		err = kernel_types_missing() ? -ENOENT : 0; /* a module may have it */
 	}
 	if (!err)
-		err = kernel_btf_copy(all, numbers, &few, &size);
+		err = kernel_btf_copy(all, ids, &few, &size);
 	if (!err)
 		err = write_file(few, size, ret_path, path_size);
 	free(few);
-	free(numbers);
+	free(ids);
 	return err;
 }
 
@@ -214,7 +214,7 @@ int kernel_types_id(const char *name, uint32_t kind, uint32_t *ret_id)
 	if (!err && n_looked_for < n_asked)
 		err = search();
 	one = err ? NULL : asked_for(name, kind);
-	*ret_id = one ? one->number : 0;
+	*ret_id = one ? one->id : 0;
 	return err;
 }
 
