@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attached/services.h"
 #include "attached/accounts.h"
+#include "host/cgroup_changes.h"
 #include "report.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,11 +99,10 @@ static int depart(const struct maps *maps, uint64_t id, __u32 slot)
 static int drop_if_gone(const struct maps *maps, uint64_t id, const struct mma_service_ref *service,
 			const void *unused)
 {
-	char path[PATH_MAX];
 	bool there;
 
 	(void)unused;
-	if (cgroup_path_of_id(id, path, sizeof(path), &there)) {
+	if (cgroup_exists(id, &there)) {
 		fault_drop(); /* unreadable does not mean gone */
 		return 0;
 	}
@@ -211,29 +210,6 @@ static int or_level(const struct mma_path_key *key, const struct mma_path *path,
 	return 0;
 }
 
-/*
- * Waits until every mkdir(2) and rmdir(2) of a cgroup in progress has ended, tracepoint
- * included. follow looks a path up before the new directory is visible: both sides would miss a
- * path entered in between. A query for a cgroup's programs takes the lock that mkdir holds
- * (cgroup_bpf_query), and changes nothing.
- */
-static void wait_for_cgroup_changes(const char *dir)
-{
-	char parent[PATH_MAX];
-	__u32 n = 0;
-	int fd = -1;
-
-	strcpy(parent, dir);
-	while (fd < 0 && strrchr(parent, '/') > parent) {
-		*strrchr(parent, '/') = '\0';
-		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (fd < 0)
-		return;
-	bpf_prog_query(fd, BPF_CGROUP_INET_SOCK_CREATE, 0, NULL, NULL, &n);
-	close(fd);
-}
-
 /* Enters the directory's id, then looks again: follow missed a cgroup that was removed in
  * between. */
 static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32 slot)
@@ -293,7 +269,9 @@ int service_attach(const struct maps *maps, const struct cgroup *cgroup, struct 
 			return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
 				     strerror(-err));
 	}
-	wait_for_cgroup_changes(cgroup->dir);
+	/* follow looks a path up before the new directory is visible: both sides would miss a path
+	 * entered in between. */
+	cgroup_wait_for_changes(cgroup->dir);
 	return attach_id(maps, cgroup, path.slot);
 }
 
@@ -338,7 +316,7 @@ int service_detach(const struct maps *maps, const struct cgroup *cgroup, bool *r
 	if (err)
 		return fault(-err, "%s: cannot be removed from the map (%s)", cgroup->key.path,
 			     strerror(-err));
-	wait_for_cgroup_changes(cgroup->dir);
+	cgroup_wait_for_changes(cgroup->dir);
 	err = each_id(maps, drop_if_of_slot, &path.slot);
 	disown_departed(maps, path.slot);
 	if (!err)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from mma import (CGROUPS, MPTCP, TCP, Cgroup, attach, counters, inside, listen, make_socket, map_dict,
+from mma import (CGROUPS, HERE, MPTCP, TCP, Cgroup, attach, counters, inside, listen, make_socket, map_dict,
                  mma, run, service, so_protocol, status, try_connection)
 
 
@@ -322,6 +322,26 @@ def test_race_with_the_first_attach(group):
 def test_race_with_refresh(group):
     with racing(group.dir) as racer:
         mma("--cgroup", group, check=True)
+        for n in range(30):
+            mma("--refresh", check=True)
+            with racer.stopped():
+                assert ids() == present(group), f"after refresh {n}"
+
+
+@pytest.fixture
+def slow_mkdir():
+    """Between the moment when follow enters a new cgroup's id and the moment when the cgroup can be
+    opened, 10 ms pass (tests/vm/progs/slow.bpf.c). Start it after follow."""
+    pin = "/sys/fs/bpf/slow"
+    yield lambda: run(["bpftool", "prog", "loadall", f"{HERE}/slow.bpf.o", pin, "autoattach"])
+    subprocess.run(["rm", "-rf", pin], check=True)
+
+
+def test_race_with_refresh_before_it_can_be_opened(group, slow_mkdir):
+    """An id whose cgroup cannot be opened yet is not taken for one that is gone."""
+    mma("--cgroup", group, check=True)
+    slow_mkdir()
+    with racing(group.dir) as racer:
         for n in range(30):
             mma("--refresh", check=True)
             with racer.stopped():
