@@ -86,39 +86,32 @@ static size_t size_of(const struct btf_type *type)
 	return 0;
 }
 
-/* Goes through the types once: counts them and, with offsets, notes where each one is. */
-static int count_types(struct kernel_btf *all, uint32_t *offsets)
-{
-	uint32_t end = all->file->type_len, at = 0, id = 1; /* 0: void, which is not in the file */
-
-	for (; end - at >= sizeof(struct btf_type); id++) {
-		size_t size = size_of((const struct btf_type *)(all->types + at));
-
-		if (!size || size > end - at)
-			return -EINVAL;
-		if (offsets)
-			offsets[id] = at;
-		at += (uint32_t)size;
-	}
-	all->count = id;
-	return at == end ? 0 : -EINVAL;
-}
-
+/* Notes where each type is, and counts them. */
 static int index_types(struct kernel_btf *all, size_t size)
 {
+	uint32_t end, at = 0, id = 1; /* 0: void, which is not in the file */
 	const char *body;
-	int err;
 
 	if (!is_known(all->file, size))
 		return -EINVAL;
 	body = (const char *)all->file + all->file->hdr_len;
 	all->types = body + all->file->type_off;
 	all->strings = body + all->file->str_off;
-	err = count_types(all, NULL);
-	if (err)
-		return err;
-	all->offsets = malloc(all->count * sizeof(*all->offsets));
-	return all->offsets ? count_types(all, all->offsets) : -ENOMEM;
+	end = all->file->type_len;
+	/* Enough for the smallest types; pages that are not used take no memory. */
+	all->offsets = malloc((end / sizeof(struct btf_type) + 1) * sizeof(*all->offsets));
+	if (!all->offsets)
+		return -ENOMEM;
+	for (; end - at >= sizeof(struct btf_type); id++) {
+		size_t length = size_of((const struct btf_type *)(all->types + at));
+
+		if (!length || length > end - at)
+			return -EINVAL;
+		all->offsets[id] = at;
+		at += (uint32_t)length;
+	}
+	all->count = id;
+	return at == end ? 0 : -EINVAL;
 }
 
 int kernel_btf_read(struct kernel_btf **ret)

@@ -80,6 +80,13 @@ int kernel_types_ask(const char *name, size_t length, uint32_t kind)
 	return 0;
 }
 
+/* So that asked_for() finds by bsearch() what a search is about to answer. */
+static void sort_asked(void)
+{
+	qsort(asked, n_asked, sizeof(*asked), compare);
+	n_looked_for = n_asked;
+}
+
 /* Marks a type, and those that it contains by value. */
 static void want(uint32_t id, uint32_t *ids)
 {
@@ -102,8 +109,7 @@ static void go_through(uint32_t *ids)
 {
 	uint32_t kinds = 0, n = kernel_btf_count(all);
 
-	qsort(asked, n_asked, sizeof(*asked), compare);
-	n_looked_for = n_asked;
+	sort_asked();
 	for (size_t i = 0; i < n_asked; i++)
 		kinds |= 1U << asked[i].kind;
 	for (uint32_t id = 1; id < n; id++) {
@@ -129,8 +135,7 @@ static int ask_libbpf(void)
 
 	if (!btf)
 		return -errno;
-	qsort(asked, n_asked, sizeof(*asked), compare);
-	n_looked_for = n_asked;
+	sort_asked();
 	for (size_t i = 0; i < n_asked; i++) {
 		int id = btf__find_by_name_kind(btf, asked[i].name, asked[i].kind);
 

@@ -291,17 +291,16 @@ static void calls(void **state)
 	btf__free(all);
 }
 
-/* Runs test in a process that sees another file in the place of the kernel's types, or none
- * (NULL). Returns what test returns. */
-static int with_other_types(const char *file, int (*test)(void))
+/* Runs test in a process that sees another file in this place, or nothing (NULL) in this directory.
+ * Returns what test returns. */
+static int with_mount(const char *file, const char *place, int (*test)(void))
 {
 	int status;
 	pid_t child = fork();
 
 	if (!child) {
 		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    (file ? mount(file, VMLINUX_BTF, NULL, MS_BIND, NULL)
-			  : mount("none", "/sys/kernel/btf", "tmpfs", 0, NULL)))
+		    mount(file ? file : "none", place, "tmpfs", file ? MS_BIND : 0, NULL))
 			_exit(2);
 		_exit(test());
 	}
@@ -329,7 +328,7 @@ static void format_that_only_libbpf_knows(void **state)
 {
 	(void)state;
 	need_bpf();
-	assert_int_equal(with_other_types(PRODUCT_OBJECT, finds_what_libbpf_finds), 0);
+	assert_int_equal(with_mount(PRODUCT_OBJECT, VMLINUX_BTF, finds_what_libbpf_finds), 0);
 }
 
 static int finds_nothing(void)
@@ -352,35 +351,27 @@ static void kernel_without_types(void **state)
 {
 	(void)state;
 	need_bpf();
-	assert_int_equal(with_other_types(NULL, misses_nothing), 0);
+	assert_int_equal(with_mount(NULL, "/sys/kernel/btf", misses_nothing), 0);
 }
 
 static void format_that_nobody_knows(void **state)
 {
 	(void)state;
 	need_bpf();
-	assert_int_equal(with_other_types("/dev/null", finds_nothing), 0);
+	assert_int_equal(with_mount("/dev/null", VMLINUX_BTF, finds_nothing), 0);
+}
+
+static int reduces(void)
+{
+	return types_for(PRODUCT_OBJECT) != NULL;
 }
 
 /* As in a chroot, where libbpf could not open the file. */
 static void without_proc(void **state)
 {
-	int status;
-	pid_t child;
-
 	(void)state;
 	need_bpf();
-	child = fork();
-	if (!child) {
-		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    mount("none", "/proc", "tmpfs", 0, NULL))
-			_exit(2);
-		_exit(types_for(PRODUCT_OBJECT) != NULL);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WEXITSTATUS(status) == 2)
-		skip_because("no mount namespaces");
-	assert_int_equal(status, 0);
+	assert_int_equal(with_mount(NULL, "/proc", reduces), 0);
 }
 
 /* Comes last, because requested types stay requested. */

@@ -10,6 +10,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define NS_PER_MS 1000000
+#define MAX_LOOPS (1 << 23) /* BPF_MAX_LOOPS */
 
 static long is_over(__u32 i, __u64 *end)
 {
@@ -21,6 +22,6 @@ int slow(void *ctx)
 {
 	__u64 end = bpf_ktime_get_ns() + 10 * NS_PER_MS;
 
-	bpf_loop(1 << 23, is_over, &end, 0);
+	bpf_loop(MAX_LOOPS, is_over, &end, 0);
 	return 0;
 }
