@@ -23,7 +23,6 @@
 #include "mptcp_pernet.h"
 #include "service.h"
 #include "tcp.h"
-#include <bpf/bpf_tracing.h>
 
 #define SOCK_TYPE_MASK 0xf /* excludes SOCK_CLOEXEC and SOCK_NONBLOCK */
 
@@ -53,14 +52,16 @@ struct {
  * it, the later one stays. An entry is valid only in the epoch that began before its
  * search, so the loader begins a new epoch after it adds an id to `cgroups`. follow
  * adds only ids of new cgroups, which cannot be cached yet.
+ *
+ * An entry is epoch * 2^32 + id. Only ids below 2^32 are entered: kernfs does not give
+ * them out again. The sum for any other id is an entry of a later epoch.
  */
 #define BYSTANDERS 4096
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, BYSTANDERS);
-	__type(key, __u32);
-	__type(value, __u64); /* epoch << 32 | id */
-} bystanders SEC(".maps");
+static __u64 bystanders[BYSTANDERS];
+
+/* The value of `meta` at an address that is known at load, so that a bystander looks
+ * nothing up: the loader gives this section's map the pin of `meta`. */
+struct mma_meta meta_value SEC(".bss.meta");
 
 /* The service of the nearest attached ancestor, which usually is the cgroup itself. */
 static __always_inline bool attached_service(struct cgroup *own, __u64 own_id, __u64 levels,
@@ -145,41 +146,37 @@ static __always_inline enum mma_counter verdict(const struct mma_meta *m, void *
 }
 
 /*
- * AF_INET or AF_INET6, SOCK_STREAM, and protocol 0 or IPPROTO_TCP. Each test is one number
- * that must be 0: with a branch for each family and protocol, the verifier would check
- * the code that follows once for each pair of them.
+ * AF_INET or AF_INET6, SOCK_STREAM, and an even protocol up to IPPROTO_TCP, in one
+ * branch. decide() excludes protocols 2 and 4, which no stream socket has.
  */
-static __always_inline bool is_tcp(__u32 family, __u32 type, __u32 protocol)
+static __always_inline bool may_be_tcp(__u32 family, __u32 type, __u32 protocol)
 {
 	return !(((family - AF_INET) & ~(AF_INET6 - AF_INET)) |
-		 ((type & SOCK_TYPE_MASK) ^ SOCK_STREAM)) &&
-	       !((__u64)protocol * (protocol ^ IPPROTO_TCP));
+		 ((type & SOCK_TYPE_MASK) ^ SOCK_STREAM) | (protocol & ~IPPROTO_TCP));
 }
 
-static __always_inline int decide(int family, bool second)
+static __always_inline __u64 bystander(__u32 epoch, __u64 id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct cgroup *own = task->cgroups->dfl_cgrp;
-	__u64 id = own->kn->id, entry, *bystander, *left;
-	__u32 place = id % BYSTANDERS, zero = 0;
-	bool fits = !(id >> 32); /* false only after some 2^31 cgroups and their files */
-	enum mma_counter why;
-	struct mma_meta *m;
-	__u32 slot;
+	return ((__u64)epoch << 32) + id;
+}
 
-	m = bpf_map_lookup_elem(&meta, &zero);
-	bystander = bpf_map_lookup_elem(&bystanders, &place);
-	if (!m || !bystander)
-		return 0;
-	if (fits && *bystander == ((__u64)m->epoch << 32 | id))
+/* Not inlined: a bystander's socket need not save the registers that this uses. */
+static __noinline int decide(const __u64 *args, struct task_struct *task, struct cgroup *own,
+			     __u64 id, bool second)
+{
+	__u32 protocol = args[2], slot, zero = 0;
+	enum mma_counter why;
+	__u64 entry, *left;
+
+	if (protocol * (protocol ^ IPPROTO_TCP))
 		return 0;
 	/* Read the epoch before the lookup. A CPU that reorders them (arm64 may) could miss
 	 * an id that the loader is adding, and cache the miss for the epoch that begins
 	 * after it. That entry would stay wrong. */
-	entry = (__u64)read_in_order(&m->epoch) << 32 | id;
-	if (!attached_service(own, id, m->levels, &slot)) {
-		if (fits)
-			*bystander = entry;
+	entry = bystander(read_in_order(&meta_value.epoch), id);
+	if (!attached_service(own, id, meta_value.levels, &slot)) {
+		if (!(id >> 32)) /* true until some 2^31 cgroups and their files were made */
+			bystanders[id % BYSTANDERS] = entry;
 		return 0;
 	}
 	left = bpf_map_lookup_elem(&decided, &zero);
@@ -189,8 +186,8 @@ static __always_inline int decide(int family, bool second)
 		*left = 0;
 		return 0;
 	}
-	why = verdict(m, task, family);
-	if (why == MMA_UPGRADED || *(__u64 *)m->build_id == own_build)
+	why = verdict(&meta_value, task, args[0]);
+	if (why == MMA_UPGRADED || *(__u64 *)meta_value.build_id == own_build)
 		count(slot, why);
 	if (why == MMA_UPGRADED)
 		return IPPROTO_MPTCP;
@@ -199,15 +196,32 @@ static __always_inline int decide(int family, bool second)
 	return 0;
 }
 
-SEC("fmod_ret/update_socket_protocol")
-int BPF_PROG(upgrade, int family, int type, int protocol)
+static __always_inline int decide_unless_bystander(const __u64 *args, bool second)
 {
-	return is_tcp(family, type, protocol) ? decide(family, false) : 0;
+	struct task_struct *task;
+	struct cgroup *own;
+	__u64 id;
+
+	if (!may_be_tcp(args[0], args[1], args[2]))
+		return 0;
+	task = bpf_get_current_task_btf();
+	own = task->cgroups->dfl_cgrp;
+	id = own->kn->id;
+	if (bystanders[id % BYSTANDERS] == bystander(meta_value.epoch, id))
+		return 0;
+	return decide(args, task, own, id, second);
+}
+
+/* args: family, type and protocol */
+SEC("fmod_ret/update_socket_protocol")
+int upgrade(__u64 *args)
+{
+	return decide_unless_bystander(args, false);
 }
 
 /* Runs after upgrade, and only if that did not upgrade the socket. */
 SEC("fmod_ret/update_socket_protocol")
-int BPF_PROG(upgrade_2, int family, int type, int protocol)
+int upgrade_2(__u64 *args)
 {
-	return is_tcp(family, type, protocol) ? decide(family, true) : 0;
+	return decide_unless_bystander(args, true);
 }

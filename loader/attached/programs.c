@@ -122,10 +122,15 @@ static int pin_all_programs(struct mma *programs)
 	return err;
 }
 
-/* libbpf reuses a map that is pinned at its path, and pins a map that it creates. */
+/* libbpf reuses a map that is pinned at its path, and pins a map that it creates. It creates
+ * `meta` before it comes to the maps of sections. */
 static int set_pin_paths(struct mma *programs)
 {
-	int err = 0;
+	int err = bpf_map__set_map_flags(programs->maps.bss_meta, 0); /* as those of `meta` */
+
+	if (!err)
+		err = bpf_map__set_pin_path(programs->maps.bss_meta,
+					    pin_path(NULL, MMA_PIN_META).path);
 
 	for (size_t i = 0; !err && i < maps_count(); i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(programs->obj, map_name(i));
