@@ -208,6 +208,8 @@ OTHERS = [
     (socket.AF_INET, socket.SOCK_STREAM, MPTCP),
     (socket.AF_INET6, socket.SOCK_STREAM, MPTCP),
     (socket.AF_INET, socket.SOCK_DGRAM, TCP),
+    (socket.AF_INET, socket.SOCK_STREAM, 2),
+    (socket.AF_INET6, socket.SOCK_STREAM, 4),
     (socket.AF_INET, socket.SOCK_STREAM, 17),
     (socket.AF_INET, socket.SOCK_STREAM, 255),
     (socket.AF_INET, 0xf, 0),
