@@ -140,6 +140,23 @@ static int set_pin_paths(struct mma *programs)
 	return err;
 }
 
+static __u32 map_id(const struct bpf_map *map)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_map_get_info_by_fd(bpf_map__fd(map), &info, &size) ? 0 : info.id;
+}
+
+/* Whether upgrade reads the map to which the loader writes. If the pin disappeared between the
+ * two, libbpf made a map for the section. */
+static bool meta_is_one_map(const struct mma *programs)
+{
+	__u32 id = map_id(programs->maps.meta);
+
+	return id && id == map_id(programs->maps.bss_meta);
+}
+
 int programs_locate(int prog_fd, __u16 *ret_id)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -293,7 +310,7 @@ int programs_load(struct mma **ret, struct maps *ret_maps)
 	if (err)
 		return kernel_explain(-err, "load");
 	err = maps_open(ret_maps, &complete);
-	if (!err && !complete)
+	if (!err && (!complete || !meta_is_one_map(programs)))
 		err = fault(ENOENT,
 			    MMA_PIN_DIR ": a pin disappeared meanwhile; run the command again");
 	if (!err)

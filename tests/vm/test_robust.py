@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Many loaders at once, a lock that is held, a program that the kernel refuses."""
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -173,6 +174,23 @@ def test_last_path_detached_is_everything(cgroup):
 def test_detach_without_anything():
     done = mma("--detach")
     assert done.rc == 0 and "nothing is attached" in done.err
+
+
+def test_pin_disappears_amid_a_load(cgroup):
+    """libbpf opens the pin of `meta` twice, and would make a second map: one for the loader, one for upgrade."""
+    def unlink():
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{PINS}/meta")
+            return True
+        return False
+    strace = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e", "inject=bpf:delay_exit=50000"]
+    with subprocess.Popen([*strace, _tool(), "--cgroup", str(cgroup)], stderr=subprocess.PIPE, text=True) as attaching:
+        wait_until(unlink, "the pin")
+        _, err = attaching.communicate(timeout=100)
+    assert attaching.returncode == 1 and "a pin disappeared meanwhile; run the command again" in err, err
+    assert protocol(cgroup=cgroup) == TCP
+    attach(cgroup)
+    assert protocol(cgroup=cgroup) == MPTCP
 
 
 @pytest.mark.parametrize("program", ["upgrade", "upgrade_2", "follow_mkdir", "strip"])
