@@ -229,12 +229,14 @@ static int attach_id(const struct maps *maps, const struct cgroup *cgroup, __u32
 	if (err)
 		return fault(-err, "%s: cannot be added to the map (%s)", cgroup->key.path,
 			     strerror(-err));
-	err = cgroup_find_id(cgroup->dir, &again);
+	err = next_epoch(maps);
+	if (!err)
+		err = cgroup_find_id(cgroup->dir, &again);
 	if (err)
 		return err; /* it may still exist, and may have been attached before */
 	if (again != id)
 		bpf_map_delete_elem(maps->cgroups, &id);
-	return next_epoch(maps);
+	return 0;
 }
 
 /* ret_new: there is no such path. ret_path is set if there is one. */
