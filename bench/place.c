@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "place.h"
+#include "abi.h" /* the skeleton uses its types */
 #include "mma.skel.h"
 
 #include <bpf/bpf.h>
