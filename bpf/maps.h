@@ -95,7 +95,7 @@ struct {
 } asked __weak SEC(".maps");
 
 /* The attached build, what it knows of the kernel, and the cgroup levels in use.
- * Written only by the loader. */
+ * Written only by the loader. In upgrade it is also meta_value. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -54,7 +54,7 @@ struct {
  * adds only ids of new cgroups, which cannot be cached yet.
  *
  * An entry is epoch * 2^32 + id. Only ids below 2^32 are entered: kernfs does not give
- * them out again. The sum for any other id is an entry of a later epoch.
+ * them out again. For a larger id, the sum would be an entry of an epoch to come.
  */
 #define BYSTANDERS 4096
 static __u64 bystanders[BYSTANDERS];
