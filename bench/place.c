@@ -2,6 +2,8 @@
 #include "place.h"
 #include "abi.h" /* the skeleton uses its types */
 #include "mma.skel.h"
+#include "pin_names.h"
+#include "prepared.h"
 
 #include <bpf/bpf.h>
 #include <err.h>
@@ -23,7 +25,7 @@ const char *const variant_names[N_VARIANTS] = { "none", "empty", "strip" };
 
 static int namespaces[N_WHERE];
 static char mount_point[256], service_dir[512];
-static struct mma *first; /* whose maps the other copies use */
+static struct bpf_object *first; /* whose maps the other copies use */
 
 static int open_or_die(const char *path, int flags)
 {
@@ -147,14 +149,14 @@ int load_empty(void)
 	return load_verdict(TCX_NEXT);
 }
 
-static void share_maps(const struct mma *copy)
+static void share_maps(const struct bpf_object *copy)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, copy->obj)
+	bpf_object__for_each_map(map, copy)
 	{
 		const char *name = bpf_map__name(map);
-		struct bpf_map *other = bpf_object__find_map_by_name(first->obj, name);
+		struct bpf_map *other = bpf_object__find_map_by_name(first, name);
 
 		if (!bpf_map__is_internal(map) && bpf_map__reuse_fd(map, bpf_map__fd(other)))
 			err(1, "map %s", name);
@@ -163,23 +165,31 @@ static void share_maps(const struct mma *copy)
 
 int load_strip(struct strip_maps *ret)
 {
-	struct mma *copy = mma__open();
-	struct bpf_program *program;
+	size_t size;
+	const void *elf = mma__elf_bytes(&size);
+	struct bpf_object *copy = open_prepared_elf(elf, size, NULL);
+	struct bpf_program *program, *strip = NULL;
 
 	if (!copy)
 		err(1, "BPF object");
-	bpf_object__for_each_program(program, copy->obj)
-		bpf_program__set_autoload(program, program == copy->progs.strip);
+	bpf_object__for_each_program(program, copy)
+	{
+		bool is_strip = !strcmp(bpf_program__name(program), MMA_PIN_STRIP);
+
+		bpf_program__set_autoload(program, is_strip);
+		if (is_strip)
+			strip = program;
+	}
 	if (first)
 		share_maps(copy);
-	if (mma__load(copy))
+	if (bpf_object__load(copy))
 		err(1, "strip");
 	if (!first)
 		first = copy;
-	ret->ports = bpf_map__fd(first->maps.ports);
-	ret->cgroups = bpf_map__fd(first->maps.cgroups);
-	ret->meta = bpf_map__fd(first->maps.meta);
-	return bpf_program__fd(copy->progs.strip);
+	ret->ports = bpf_object__find_map_fd_by_name(first, MMA_PIN_PORTS);
+	ret->cgroups = bpf_object__find_map_fd_by_name(first, MMA_PIN_CGROUPS);
+	ret->meta = bpf_object__find_map_fd_by_name(first, MMA_PIN_META);
+	return bpf_program__fd(strip);
 }
 
 static int attach_at(int prog, const char *device, enum bpf_attach_type hook)

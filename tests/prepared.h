@@ -30,16 +30,14 @@ static inline const void *whole_file(const char *file, size_t *ret_size)
 	return data == MAP_FAILED ? NULL : data;
 }
 
-/* Opens an object file, with the ids that the loader sets. types: its btf_custom_path, or NULL. NULL
- * and errno if that fails. */
-static inline struct bpf_object *open_prepared(const char *file, const char *types)
+/* Opens an object, with the ids that the loader sets. types: its btf_custom_path, or NULL. NULL and
+ * errno if that fails. */
+static inline struct bpf_object *open_prepared_elf(const void *elf, size_t size, const char *types)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "mma", .btf_custom_path = types);
-	size_t size = 0;
-	const void *elf = whole_file(file, &size);
 	struct bpf_object *object = NULL;
 	void *prepared = NULL;
-	int err = elf ? kernel_object_with_calls(elf, size, &prepared) : -errno;
+	int err = kernel_object_with_calls(elf, size, &prepared);
 
 	if (!err) {
 		object = bpf_object__open_mem(prepared, size, &opts);
@@ -51,6 +49,15 @@ static inline struct bpf_object *open_prepared(const char *file, const char *typ
 	bpf_object__close(object);
 	errno = -err;
 	return NULL;
+}
+
+/* The same for an object file. */
+static inline struct bpf_object *open_prepared(const char *file, const char *types)
+{
+	size_t size = 0;
+	const void *elf = whole_file(file, &size);
+
+	return elf ? open_prepared_elf(elf, size, types) : NULL;
 }
 
 #endif
