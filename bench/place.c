@@ -168,18 +168,14 @@ int load_strip(struct strip_maps *ret)
 	size_t size;
 	const void *elf = mma__elf_bytes(&size);
 	struct bpf_object *copy = open_prepared_elf(elf, size, NULL);
-	struct bpf_program *program, *strip = NULL;
+	const struct bpf_program *strip;
+	struct bpf_program *program;
 
 	if (!copy)
 		err(1, "BPF object");
+	strip = bpf_object__find_program_by_name(copy, MMA_PIN_STRIP);
 	bpf_object__for_each_program(program, copy)
-	{
-		bool is_strip = !strcmp(bpf_program__name(program), MMA_PIN_STRIP);
-
-		bpf_program__set_autoload(program, is_strip);
-		if (is_strip)
-			strip = program;
-	}
+		bpf_program__set_autoload(program, program == strip);
 	if (first)
 		share_maps(copy);
 	if (bpf_object__load(copy))
