@@ -18,8 +18,8 @@ HOW = ("One guest with one emulated processor, whose clock counts instructions (
        "against those of plain TCP clients of servers that are not attached, in the same round. The servers do "
        "little else, so that what is added shows: Postfix discards, Dovecot keeps its processes, what is behind "
        "'nginx alone' says OK to everything; queues and mailboxes are in memory, nothing is logged. That the "
-       "listener, both ends of each connection and the kernel's counters are what a row says is checked. Of four "
-       "runs the rows 'nginx alone, on the list' and 'off the list' were between 1.026 and 1.031. Debian sid's {versions}.")
+       "listener, both ends of each connection and the kernel's counters are what a row says is checked. Debian "
+       "sid's {versions}.")
 
 
 class Part:
